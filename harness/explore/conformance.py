@@ -1,0 +1,233 @@
+"""The conformance suite: adapters times scenarios, added up to one verdict for each property.
+
+Owns the matrix: which properties are in question, how tallies become verdicts, what expectations change,
+and that one broken adapter or an interrupt leaves the rest of the result usable.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from hypothesis.errors import HypothesisException
+
+from harness.adapter import Adapter, Manifest
+from harness.catalog import Plugin
+from harness.expectations import FILE_NAME, read_expectations
+from harness.explore.sampling import sample
+from harness.explore.search import Budget, Smallest, Tally, finish, search
+from harness.plan import Plan
+from harness.properties import PROPERTIES, Property, Status
+from harness.results import AdapterResult, Counterexample, Expected, Result, Verdict
+from harness.run import Run, execute
+from harness.scenario import Scenario
+from harness.trace import Trace
+
+
+class Progress(Protocol):
+    """Where the suite says how far it is; every call may be ignored."""
+
+    def scenario_started(self, adapter: str, scenario: str, examples: int) -> None:
+        """Say that runs of a scenario begin."""
+
+    def ran(self, adapter: str, scenario: str, runs: int, violations: int) -> None:
+        """Say that another run is done; counts are of this scenario."""
+
+    def shrinking(self, adapter: str, property_id: str) -> None:
+        """Say that a counterexample is being made smaller."""
+
+    def scenario_done(self, adapter: str, scenario: str, runs: int, violations: int) -> None:
+        """Say that a scenario is done."""
+
+
+EXAMPLES: Final = 100
+"""Plans a scenario, by default; every expectation that ships is found within them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a conformance run is asked to do."""
+
+    examples: int = EXAMPLES
+    seed: int | None = None
+    database: Path | None = None
+    use_expectations: bool = True
+    every_scenario: bool = True
+    """Whether all scenarios run, so that an offered property that none exercises is inconclusive."""
+    real_time: "RealTime | None" = None
+    """Where runs take real time: plans are sampled and not shrunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealTime:
+    """How a lane in real time executes a plan; ``traces`` receives what showed each violation."""
+
+    execute: Callable[[Adapter, Plan], Run]
+    traces: dict[tuple[str, str], Trace] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What is known of one adapter so far."""
+
+    tally: Tally = field(default_factory=Tally)
+    counterexamples: dict[str, Counterexample] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+def check(
+    adapters: Sequence[Plugin[Adapter]],
+    scenarios: Sequence[Plugin[Scenario]],
+    options: Options,
+    progress: Progress,
+) -> Result:
+    """Run every scenario against every adapter. An interrupt ends it early with what is known by then."""
+    results: list[AdapterResult] = []
+    interrupted = False
+    for plugin in adapters:
+        ledger = _Ledger()
+        try:
+            for scenario in scenarios:
+                _run_scenario(plugin.value, scenario.value, options, progress, ledger)
+        except KeyboardInterrupt:
+            interrupted = True
+        expected = _expected(plugin, options, ledger)
+        results.append(_adapter_result(plugin.value.manifest, scenarios, options, ledger, expected))
+        if interrupted:
+            break
+    names = tuple(scenario.name for scenario in scenarios)
+    return Result(options.seed, options.examples, names, tuple(results), interrupted)
+
+
+def _expected(plugin: Plugin[Adapter], options: Options, ledger: _Ledger) -> Mapping[str, Expected]:
+    """Return the known violations; a run too small to show them all is only held to those it did show."""
+    if not options.use_expectations:
+        return {}
+    known = read_expectations(plugin.path.parent / FILE_NAME).of(plugin.name)
+    full = options.every_scenario and options.real_time is None and options.examples >= EXAMPLES
+    return known if full else {it: entry for it, entry in known.items() if it in ledger.counterexamples}
+
+
+def _run_scenario(
+    adapter: Adapter,
+    scenario: Scenario,
+    options: Options,
+    progress: Progress,
+    ledger: _Ledger,
+) -> None:
+    name = adapter.manifest.name
+    offered = {it.id for it in PROPERTIES.values() if it.guarantee in adapter.manifest.offers}
+    known = {it for it in scenario.properties if it not in offered} | ledger.counterexamples.keys()
+    progress.scenario_started(name, scenario.name, options.examples)
+    if options.real_time is not None:
+        _sample_scenario(adapter, scenario, options, options.real_time, progress, ledger)
+        return
+    budget = Budget(options.examples, options.seed, options.database)
+
+    def on_run(tally: Tally) -> None:
+        progress.ran(name, scenario.name, tally.runs, tally.violations.total())
+
+    tally = Tally()
+    try:
+        search(adapter, scenario, budget, tally, known=known, on_run=on_run)
+    except HypothesisException as error:
+        ledger.failures.append(f"scenario {scenario.name}: {type(error).__name__}: {error}")
+        return
+    finally:
+        _merge(ledger.tally, tally)
+        ledger.failures.extend(text for text in tally.failures.values() if text not in ledger.failures)
+    for property_id in sorted(tally.smallest.keys() - known, key=_order):
+        progress.shrinking(name, property_id)
+        smallest = finish(adapter, tally.smallest[property_id], property_id)
+        ledger.counterexamples[property_id] = _counterexample(adapter, scenario, smallest)
+    progress.scenario_done(name, scenario.name, tally.runs, tally.violations.total())
+
+
+def _sample_scenario(
+    adapter: Adapter,
+    scenario: Scenario,
+    options: Options,
+    real_time: RealTime,
+    progress: Progress,
+    ledger: _Ledger,
+) -> None:
+    name = adapter.manifest.name
+
+    def on_run(tally: Tally) -> None:
+        progress.ran(name, scenario.name, tally.runs, tally.violations.total())
+
+    done = sample(adapter, scenario, options.examples, options.seed or 0, real_time.execute, on_run)
+    _merge(ledger.tally, done.tally)
+    ledger.failures.extend(text for text in done.tally.failures.values() if text not in ledger.failures)
+    for property_id, run in done.shown.items():
+        if property_id not in ledger.counterexamples:
+            found = done.tally.smallest[property_id]
+            finding, digest = done.findings[property_id], run.trace.digest()
+            ledger.counterexamples[property_id] = Counterexample(
+                scenario.name, run.plan, finding, digest, found.found_after
+            )
+            real_time.traces[name, property_id] = run.trace
+    progress.scenario_done(name, scenario.name, done.tally.runs, done.tally.violations.total())
+
+
+def _order(property_id: str) -> int:
+    return list(PROPERTIES).index(property_id)
+
+
+def _counterexample(adapter: Adapter, scenario: Scenario, smallest: Smallest) -> Counterexample:
+    digest = execute(adapter, smallest.plan).trace.digest()
+    return Counterexample(scenario.name, smallest.plan, smallest.finding, digest, smallest.found_after)
+
+
+def _merge(total: Tally, part: Tally) -> None:
+    total.runs += part.runs
+    for counter, more in (
+        (total.exercised, part.exercised),
+        (total.unknown, part.unknown),
+        (total.fired, part.fired),
+        (total.violations, part.violations),
+    ):
+        counter.update(more)
+
+
+def _adapter_result(
+    manifest: Manifest,
+    scenarios: Sequence[Plugin[Scenario]],
+    options: Options,
+    ledger: _Ledger,
+    expected: Mapping[str, Expected],
+) -> AdapterResult:
+    covered = {property_id for scenario in scenarios for property_id in scenario.value.properties}
+    in_question = [it for it in PROPERTIES.values() if options.every_scenario or it.id in covered]
+    return AdapterResult(
+        adapter=manifest.name,
+        version=manifest.version,
+        runs=ledger.tally.runs,
+        verdicts=tuple(_verdict(manifest, it, ledger, expected.get(it.id)) for it in in_question),
+        faults_fired=dict(sorted(ledger.tally.fired.items())),
+        failures=tuple(ledger.failures),
+    )
+
+
+def _verdict(manifest: Manifest, prop: Property, ledger: _Ledger, expected: Expected | None) -> Verdict:
+    exercised: Counter[str] = ledger.tally.exercised
+    counterexample = ledger.counterexamples.get(prop.id)
+    if prop.guarantee not in manifest.offers:
+        status, note = Status.NOT_OFFERED, ""
+    elif counterexample is not None:
+        status, note = Status.VIOLATED, counterexample.finding.sentence
+    elif exercised[prop.id] == 0:
+        status, note = Status.INCONCLUSIVE, "offered, but no run exercised it"
+    else:
+        status, note = Status.HOLDS, ""
+    return Verdict(
+        property=prop.id,
+        guarantee=prop.guarantee.value,
+        level=counterexample.finding.level if counterexample else prop.level,
+        status=status,
+        exercised=exercised[prop.id],
+        note=note,
+        counterexample=counterexample,
+        expected=expected,
+    )

@@ -1,0 +1,89 @@
+"""Plans made small enough for real time: seconds instead of days, and only faults that a relay can make.
+
+Owns two pure functions on plans. What a small plan shows says nothing about what was left out of it.
+"""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from harness.deviations import (
+    AnswerAgain,
+    AnswerForeign,
+    AnswerUnknownRequest,
+    CutLink,
+    Deviation,
+    DoubleTap,
+    RequireRole,
+    ResetLink,
+    SpoilCredential,
+    ToolFails,
+)
+from harness.plan import MS, SECOND, SERVICE_HOST, AnswerSpec, CallSpec, PersonSpec, Plan
+
+SHRINK: Final = 10
+"""How much faster people think and things happen than the plan says."""
+WAIT_NS_MAX: Final = 500 * MS
+CUT_NS_MAX: Final = SECOND
+BACKLOG_MAX: Final = 120
+"""More than one page of history."""
+_OF_PEOPLE: Final = (DoubleTap, AnswerAgain, AnswerForeign, AnswerUnknownRequest)
+_OF_THE_CAST: Final = (RequireRole, SpoilCredential, ToolFails)
+_OF_LINKS: Final = (CutLink, ResetLink)
+
+
+def small(plan: Plan, *, own_service: bool) -> Plan:
+    """Return ``plan`` for real time; only on its own service a run can have a backlog and faults of links."""
+    return replace(
+        plan,
+        people=tuple(_person(person) for person in plan.people),
+        calls=tuple(_call(call) for call in plan.calls),
+        deviations=tuple(_deviation(it) for it in plan.deviations if _possible(it, own_service=own_service)),
+        backlog=min(plan.backlog, BACKLOG_MAX) if own_service else 0,
+    )
+
+
+def on_own_channels(plan: Plan, suffix: str) -> Plan:
+    """Return ``plan`` with every session renamed, so that no other run uses its channels."""
+    people = [
+        replace(person, sessions=tuple(f"{name}-{suffix}" for name in person.sessions))
+        for person in plan.people
+    ]
+    calls = [replace(call, session=f"{call.session}-{suffix}") for call in plan.calls]
+    return replace(plan, people=tuple(people), calls=tuple(calls))
+
+
+def _possible(deviation: Deviation, *, own_service: bool) -> bool:
+    if isinstance(deviation, _OF_LINKS):
+        return own_service and SERVICE_HOST in (deviation.one, deviation.other)
+    return isinstance(deviation, _OF_PEOPLE + _OF_THE_CAST)
+
+
+def _person(person: PersonSpec) -> PersonSpec:
+    return replace(
+        person,
+        devices=tuple(replace(device, joins_ns=_sooner(device.joins_ns)) for device in person.devices),
+        answers=tuple(_answer(answer) for answer in person.answers),
+    )
+
+
+def _answer(answer: AnswerSpec) -> AnswerSpec:
+    return replace(answer, think_ns=_sooner(answer.think_ns))
+
+
+def _call(call: CallSpec) -> CallSpec:
+    return replace(call, at_ns=_sooner(call.at_ns))
+
+
+def _deviation(deviation: Deviation) -> Deviation:
+    record: dict[str, Any] = {
+        name: _sooner(value)
+        for name in type(deviation).__dataclass_fields__
+        if name.endswith("_ns") and isinstance(value := getattr(deviation, name), int)
+    }
+    if isinstance(deviation, CutLink):
+        record["for_ns"] = min(deviation.for_ns, CUT_NS_MAX)
+    return replace(deviation, **record)
+
+
+def _sooner(duration_ns: int) -> int:
+    return min(duration_ns // SHRINK, WAIT_NS_MAX)

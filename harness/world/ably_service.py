@@ -1,0 +1,80 @@
+"""The embedded Ably service of a simulated world, for SDKs that speak to it over simulated sockets.
+
+Owns the life of one instance on the service's host, started by the first adapter that asks where it is, so
+that runs over simulated messages pay nothing for it and need none of its libraries; and what network
+libraries read of the process's environment meanwhile. It outlives every crash of the plan, as a hosted
+service promises to.
+
+Idle connections cost nothing: the service sends no heartbeats and tells clients to expect none, because the
+world itself breaks links that were silent for too long. Does not make the server (``embedded_ably`` does).
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Final
+
+from harness.adapter import AblyEndpoint, AblyToken, KeepAlive
+from harness.identity import SIM_KEY, IdentityProvider
+from harness.messaging import EPOCH_NS
+from harness.plan import SERVICE_HOST, Plan
+from harness.sim import Simulation
+
+PORT: Final = 80
+SURROUNDINGS: Final[Mapping[str, str | None]] = {
+    "SSL_CERT_DIR": os.devnull,
+    "SSL_CERT_FILE": None,
+    "NO_PROXY": "*",
+    "no_proxy": "*",
+}
+"""Environment variables during a run. No TLS is spoken, so HTTP clients shall not load certificates (40 to 80
+ms each time); and no proxy of this machine stands between simulated hosts."""
+_NS_PER_S: Final = 1_000_000_000
+
+
+class AblyServiceHost:
+    """The Ably service of one run."""
+
+    def __init__(self, sim: Simulation, identity: IdentityProvider, plan: Plan) -> None:
+        self._sim = sim
+        self._identity = identity
+        self._plan = plan
+
+    @cached_property
+    def endpoint(self) -> AblyEndpoint:
+        """Where clients connect to; the service starts listening in the instant of the first reading."""
+        self._sim.resources.enter_context(_surroundings(SURROUNDINGS))
+        self._sim.host(SERVICE_HOST).spawn(self._serve(), name="listen")
+        return AblyEndpoint(self._sim.network.names.address_of(SERVICE_HOST), PORT, KeepAlive.WORLD)
+
+    def token(self, token: str) -> AblyToken:
+        """Exchange a token of the identity provider for a JWT; raises InvalidTokenError (PyJWT)."""
+        return self._identity.ably_token(token, self._now_ns() // _NS_PER_S, SIM_KEY)
+
+    async def _serve(self) -> None:
+        from harness.world.embedded_ably import serve_simulated  # noqa: PLC0415 - message runs need no protocol
+
+        await serve_simulated(self._plan, self._now_ns, PORT)
+
+    def _now_ns(self) -> int:
+        return EPOCH_NS + self._sim.now_ns
+
+
+@contextmanager
+def _surroundings(wanted: Mapping[str, str | None]) -> Iterator[None]:
+    """Set environment variables (None: unset) and give the old ones back."""
+    before = {name: os.environ.get(name) for name in wanted}
+    _set_variables(wanted)
+    try:
+        yield
+    finally:
+        _set_variables(before)
+
+
+def _set_variables(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
