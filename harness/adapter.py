@@ -11,7 +11,8 @@ Invariant: guarantees are declared, never assumed. What a manifest does not offe
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from harness.messaging import ChannelClient
 from harness.model import (
@@ -45,10 +46,42 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class PythonRequires:
+    """Python packages that an adapter needs beside the harness.
+
+    ``package`` is the wrapped one by its name on the package index, ``module`` what is imported of it.
+    ``lock`` is a requirements file with exact versions, at best with hashes, in the adapter's folder.
+    Adapters that name one ``environment`` and one lock share an installation, ``.hitl/envs/<environment>``.
+    """
+
+    environment: str
+    package: str
+    module: str
+    lock: Path
+
+
+@dataclass(frozen=True, slots=True)
+class NpmRequires:
+    """npm packages that an adapter's scripts need; with them comes Node.
+
+    ``package`` is the wrapped one by its npm name. ``lock`` is the ``package-lock.json`` that stands beside
+    its ``package.json`` in the adapter's folder. ``environment`` is as for Python.
+    """
+
+    environment: str
+    package: str
+    lock: Path
+
+
+Requires: TypeAlias = PythonRequires | NpmRequires
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What an adapter wraps, and what that implementation promises.
 
-    ``name`` is what users type. ``offers`` maps each guarantee to the claim it rests on.
+    ``name`` is what users type. ``offers`` maps each guarantee to the claim it rests on. ``requires`` is what
+    ``hitl adapter install`` installs; the adapter's own module imports without it.
     """
 
     name: str
@@ -59,6 +92,7 @@ class Manifest:
     style: Style = Style.INLINE
     on_unauthorised: OnUnauthorised = OnUnauthorised.IGNORE
     options: Mapping[str, str] = field(default_factory=dict)
+    requires: tuple[Requires, ...] = ()
 
 
 class Observer(Protocol):

@@ -27,6 +27,7 @@ LAYERS: Final[dict[str, frozenset[str]]] = {
     "ably": frozenset({"channel"}),
     "proxy": frozenset(),
     "adapter": frozenset({"model", "messaging", "sim"}),
+    "install": frozenset({"adapter"}),
     "ablation": frozenset({"adapter"}),
     "identity": frozenset({"adapter", "channel", "model", "plan", "trace"}),
     "properties": frozenset({"model", "trace"}),
