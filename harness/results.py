@@ -83,6 +83,8 @@ class AdapterResult:
     faults_fired: Mapping[str, int]
     failures: tuple[str, ...] = ()
     """What the adapter itself did wrong: raised, hung, leaked. Never a verdict about the implementation."""
+    skipped: str = ""
+    """Why it was not played at all, and what to type so that it is; empty where it was played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,15 @@ class Result:
     adapters: tuple[AdapterResult, ...]
     interrupted: bool = False
 
-    def exit_code(self, *, allow_inconclusive: bool = False) -> ExitCode:
-        """Return the exit code: harness faults first, then violations, then what could not be judged."""
+    def exit_code(self, *, allow_inconclusive: bool = False, allow_skipped: bool = True) -> ExitCode:
+        """Return the exit code: harness faults first, then violations, then what could not be judged.
+
+        Without ``allow_skipped`` an adapter that was not played is a fault like one that failed.
+        """
         verdicts = [verdict for adapter in self.adapters for verdict in adapter.verdicts]
         if any(adapter.failures for adapter in self.adapters):
+            return ExitCode.HARNESS_AT_FAULT
+        if not allow_skipped and any(adapter.skipped for adapter in self.adapters):
             return ExitCode.HARNESS_AT_FAULT
         if any(verdict.surprising for verdict in verdicts):
             return ExitCode.VIOLATED

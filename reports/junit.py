@@ -44,6 +44,8 @@ def _suite(root: Element, adapter: AdapterResult, shown: Mapping[tuple[str, str]
     suite = SubElement(root, "testsuite", name=printable(adapter.adapter))
     for text in adapter.failures:
         _add(_case(suite, adapter.adapter, "the adapter itself"), "error", "adapter-failed", text)
+    if adapter.skipped:
+        _add(_case(suite, adapter.adapter, "the whole adapter"), "skipped", "", adapter.skipped)
     for verdict in adapter.verdicts:
         case = _case(suite, adapter.adapter, f"{verdict.property} {verdict.guarantee}")
         _judge(case, verdict, shown.get((adapter.adapter, verdict.property)))

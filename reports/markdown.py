@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.narrate import boundary_places, listing, plain, plan_sentence, plural
-from harness.narrate.verdicts import LEGEND, ending, wording
+from harness.narrate.verdicts import LEGEND, SKIPPED, ending, wording
 from harness.properties import Status
 from harness.report import FinishedRun, Violation
 from harness.report.markup import printable, shortened
@@ -70,6 +70,8 @@ def _failures(result: Result) -> Iterator[str]:
         for text in adapter.failures:
             failed = f"**{_text(adapter.adapter)}: the adapter itself failed**, which is no verdict"
             yield f"- {failed}: {_text(text)}"
+        if adapter.skipped:
+            yield f"- **{_text(adapter.adapter)} was skipped**: {_text(adapter.skipped)}"
     yield ""
 
 
@@ -150,6 +152,8 @@ def _profiles(result: Result) -> list[str]:
 
 def _cell(adapter: AdapterResult, name: str) -> str:
     verdict = next((it for it in adapter.verdicts if it.property == name), None)
+    if adapter.skipped:
+        return SKIPPED.words
     if verdict is None or verdict.status is Status.NOT_OFFERED:
         return "-"
     shown = wording(verdict)

@@ -23,7 +23,7 @@ class Wording:
     tone: Tone
 
     def __str__(self) -> str:
-        return f"{self.symbol} {self.words}"
+        return f"{self.symbol} {self.words}".lstrip()
 
 
 LEGEND: Final = "✓ holds   ✗ violated   - not offered   ? inconclusive (could not be judged)"
@@ -38,6 +38,9 @@ _LISTED: Final = {
     Status.VIOLATED: Wording("✗", "violated, known", Tone.DOUBTFUL),
 }
 """The same where the expectations list a violation."""
+NOT_JUDGED: Final = Wording("", "not judged", Tone.FAINT)
+SKIPPED: Final = Wording("-", "skipped", Tone.DOUBTFUL)
+"""What stands in place of every verdict on an adapter that was not played."""
 
 
 def wording(verdict: Verdict) -> Wording:
@@ -64,14 +67,18 @@ def ending(result: Result, code: ExitCode) -> Wording:
     known = sum(verdict.expected is not None for verdict in violated)
     stale = sum(verdict.expected is not None and verdict.surprising for verdict in verdicts)
     unjudged = sum(verdict.status is Status.INCONCLUSIVE for verdict in verdicts)
+    skipped = sum(bool(adapter.skipped) for adapter in result.adapters)
     counts = [
         plural(sum(adapter.runs for adapter in result.adapters), "run"),
         plural(len(violated), "violation") + (f" ({known} known)" if known else ""),
         *([f"{stale} listed as violated but not found"] if stale else []),
         *([f"{unjudged} inconclusive"] if unjudged else []),
+        *([f"{skipped} skipped"] if skipped else []),
         *(["interrupted"] if result.interrupted else []),
     ]
     words, tone = _ENDINGS[code]
+    if code is ExitCode.HARNESS_AT_FAULT and not any(adapter.failures for adapter in result.adapters):
+        words = "an adapter was skipped where none may be"
     return Wording(
         "✓" if tone is Tone.GOOD else "✗", f"{words}: {', '.join(counts)} (exit {code.value})", tone
     )

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final
 
 from harness.narrate import Line, Span, Tone, boundary_places, listing, plan_sentence, plural
-from harness.narrate.verdicts import LEGEND, ending, wording
+from harness.narrate.verdicts import LEGEND, NOT_JUDGED, SKIPPED, ending, wording
 from harness.properties import Status
 from harness.report import FinishedRun, Violation
 from harness.results import AdapterResult, ExitCode, Result, Verdict
@@ -122,11 +122,9 @@ def _header(columns: Sequence[AdapterResult], left: int) -> Iterator[Line]:
 def _cells(columns: Sequence[AdapterResult], property_id: str) -> Iterator[Span]:
     for column in columns:
         verdict = _verdict(column, property_id)
-        if verdict is None:
-            yield Span("not judged".ljust(_CELL_WIDTH), Tone.FAINT)
-        else:
-            shown = wording(verdict)
-            yield Span(str(shown).ljust(_CELL_WIDTH), shown.tone)
+        absent = SKIPPED if column.skipped else NOT_JUDGED
+        shown = absent if verdict is None else wording(verdict)
+        yield Span(str(shown).ljust(_CELL_WIDTH), shown.tone)
 
 
 def _verdict(column: AdapterResult, property_id: str) -> Verdict | None:
@@ -144,8 +142,11 @@ def failures(result: Result, width: int) -> Iterator[Line]:
 
 
 def unjudged(result: Result, width: int) -> Iterator[Line]:
-    """Yield why verdicts are inconclusive, and which entries of the expectations no longer hold."""
+    """Yield what was skipped, what is inconclusive, which expectations no longer hold, and why."""
     for adapter in result.adapters:
+        if adapter.skipped:
+            text = f"{adapter.adapter} was skipped: {adapter.skipped}"
+            yield from _wrapped(text, width, SKIPPED.tone, first=f"{SKIPPED.symbol} ")
         for verdict in adapter.verdicts:
             shown = wording(verdict)
             if shown.symbol in "?!":

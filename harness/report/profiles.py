@@ -90,6 +90,8 @@ def _worst(offered: Sequence[Verdict]) -> Standing:
 
 def summary_line(adapter: AdapterResult) -> str:
     """Return an adapter's verdicts in numbers: "14 hold, 2 violated"."""
+    if adapter.skipped:
+        return "skipped"
     counts = dict.fromkeys(Status, 0)
     for verdict in adapter.verdicts:
         counts[verdict.status] += 1
