@@ -8,7 +8,8 @@ Invariant: guarantees are declared, never assumed. What a manifest does not offe
 ``not offered``; what it offers and breaks is a violation.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -266,6 +267,27 @@ class AblyAccess(Protocol):
         """
 
 
+class ServicePort(Protocol):
+    """A service that listens."""
+
+    async def address(self) -> tuple[str, int]:
+        """Return the host and port at which the current host reaches it; waits until it listens."""
+
+
+class ServiceHost(Protocol):
+    """A host for what an implementation's vendor runs: a server that clients reach and no plan's crash hits.
+
+    Faults of links between a host and the service befall connections to it, in every lane but the live one.
+    """
+
+    @property
+    def machine(self) -> Machine:
+        """The host itself: spawn tasks on it, report from it, read its clock."""
+
+    def listen(self, protocol: Callable[[], asyncio.Protocol]) -> ServicePort:
+        """Start listening; ``protocol`` makes one asyncio protocol a connection."""
+
+
 class Environment(Protocol):
     """What an implementation is handed at the start of a run."""
 
@@ -284,6 +306,10 @@ class Environment(Protocol):
     @property
     def ably(self) -> AblyAccess:
         """An Ably service, for implementations that speak to one over sockets."""
+
+    @property
+    def service(self) -> ServiceHost:
+        """Where an implementation's own server runs, for those that bring one along."""
 
 
 class Adapter(Protocol):

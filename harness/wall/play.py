@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from harness.ably.machine import fresh_text, wall_ns
-from harness.adapter import AblyAccess, Adapter, Directory, Identity, Machine, Standing
+from harness.adapter import AblyAccess, Adapter, Directory, Identity, Machine, ServiceHost, Standing
 from harness.deviations import CutLink, Deviation, ResetLink
 from harness.identity import IdentityProvider
 from harness.messaging import ChannelClient
@@ -21,6 +21,7 @@ from harness.run import Run, finished_run
 from harness.sim import Disk, Host
 from harness.trace import AdapterFailed, DeviationFired, Quiet
 from harness.wall.lanes import Lane, Site
+from harness.wall.service_host import WallServiceHost
 from harness.wall.small import on_own_channels, small
 from harness.wall.stage import RealTimeError, WallStage
 from harness.world.agents import AgentSide, GatedCall
@@ -65,6 +66,7 @@ class WallEnvironment:
     agent_token: str
     shared_disk: Disk
     ably: AblyAccess
+    service: ServiceHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class WallFaults:
     stage: WallStage
     recorder: Recorder
     site: Site
+    vendor: WallServiceHost
     _fired: set[int] = field(default_factory=set)
 
     def install(self) -> None:
@@ -127,15 +130,18 @@ class WallFaults:
         self.fired(deviation)
         if self.site.proxy is not None:
             self.site.proxy.blackhole(_far_end(deviation))
+        self.vendor.blackhole(_far_end(deviation))
 
     def _reset(self, deviation: ResetLink) -> None:
         self.fired(deviation)
         if self.site.proxy is not None:
             self.site.proxy.reset(_far_end(deviation))
+        self.vendor.reset(_far_end(deviation))
 
     def _heal(self, host: HostName) -> None:
         if self.site.proxy is not None:
             self.site.proxy.heal(host)
+        self.vendor.heal(host)
 
 
 def _far_end(deviation: CutLink | ResetLink) -> HostName:
@@ -182,14 +188,6 @@ class _Game:
         stage, recorder, cast = self.stage, self.recorder, calm_world(self.plan)
         owners = {device.id: person for person in cast.people for device in person.devices}
         screens = Screens(recorder, stage.env, {device: person.id for device, person in owners.items()})
-        environment = WallEnvironment(
-            WallDirectory(self.identity),
-            self.identity.agent_token(),
-            stage.shared_disk("store"),
-            self.site.access,
-        )
-        implementation = open_implementation(self.adapter, environment)
-        boundary = Boundary(recorder)
 
         def machine(host: Host) -> Machine:
             def on_screen() -> None:
@@ -199,13 +197,24 @@ class _Game:
             observer = HostObserver(recorder, host, host.incarnation, screens.name_call, on_screen)
             return WallMachine(host, observer, lambda: stage.now_ns)
 
+        hosts = (*cast.agents, *owners)
+        vendor = WallServiceHost(stage, machine(stage.host(SERVICE_HOST)), hosts)
+        environment = WallEnvironment(
+            WallDirectory(self.identity),
+            self.identity.agent_token(),
+            stage.shared_disk("store"),
+            self.site.access,
+            vendor,
+        )
+        implementation = open_implementation(self.adapter, environment)
+        boundary = Boundary(recorder)
         tools = ToolBench(recorder, failing_of(cast), stage.current_host)
         calls = {spec.id: GatedCall(spec, stage.env.event()) for spec in cast.calls}
         agents = AgentSide(stage, recorder, boundary, tools, implementation, machine, calls)
         devices = DeviceSide(
             stage, recorder, boundary, screens, self.identity, implementation, machine, owners
         )
-        faults = WallFaults(self.plan, stage, recorder, self.site)
+        faults = WallFaults(self.plan, stage, recorder, self.site, vendor)
         crowd = Crowd(stage.env, screens, devices.press, devices.forge, cast.deviations, faults.fired)
         faults.install()
         for name in cast.agents:
@@ -225,6 +234,7 @@ class _Game:
         boundary.report_hung_calls()
         boundary.run(stage.host(_WORLD), "close", implementation.close, lambda _: None)
         await _until(lambda: not boundary.busy, LAST_READ_S)
+        await vendor.close()
 
 
 async def _until(done: Callable[[], bool], patience_s: float) -> None:

@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 
 import simpy
 
-from harness.adapter import AblyAccess, Adapter, Directory, Identity, Implementation, Machine, Standing
+from harness.adapter import (
+    AblyAccess,
+    Adapter,
+    Directory,
+    Identity,
+    Implementation,
+    Machine,
+    ServiceHost,
+    Standing,
+)
 from harness.deviations import RequireRole, SpoilCredential, SwitchDevice, ToolFails
 from harness.identity import IdentityProvider, channel_name
 from harness.messaging import EPOCH_NS, ChannelServiceHost
@@ -24,6 +33,7 @@ from harness.world.faults import Faults
 from harness.world.people import Crowd
 from harness.world.recorder import HostObserver, Recorder
 from harness.world.screens import Screens
+from harness.world.service_host import SimServiceHost
 from harness.world.tools import ToolBench
 
 
@@ -77,6 +87,7 @@ class SimEnvironment:
     agent_token: str
     shared_disk: Disk
     ably: AblyAccess
+    service: ServiceHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +142,6 @@ def build(adapter: Adapter, plan: Plan, sim: Simulation) -> World:
     screens = Screens(recorder, sim.env, {device: person.id for device, person in owners.items()})
     directory = SimDirectory(identity, sim)
     ably = AblyServiceHost(sim, identity, plan)
-    environment = SimEnvironment(directory, identity.agent_token(), sim.shared_disk("store"), ably)
-    implementation = open_implementation(adapter, environment)
-    boundary = Boundary(recorder)
 
     def machine(host: Host) -> Machine:
         def on_screen() -> None:
@@ -143,6 +151,10 @@ def build(adapter: Adapter, plan: Plan, sim: Simulation) -> World:
         observer = HostObserver(recorder, host, host.incarnation, screens.name_call, on_screen)
         return SimMachine(host, observer, recorder.now_ns, service)
 
+    vendor = SimServiceHost(sim, machine(sim.host(SERVICE_HOST)))
+    environment = SimEnvironment(directory, identity.agent_token(), sim.shared_disk("store"), ably, vendor)
+    implementation = open_implementation(adapter, environment)
+    boundary = Boundary(recorder)
     tools = ToolBench(recorder, failing_of(plan))
     calls = {spec.id: GatedCall(spec, sim.env.event()) for spec in plan.calls}
     agents = AgentSide(sim, recorder, boundary, tools, implementation, machine, calls)
