@@ -24,6 +24,7 @@ LAYERS: Final[dict[str, frozenset[str]]] = {
     "sim": frozenset(),
     "channel": frozenset(),
     "messaging": frozenset({"sim", "channel", "model"}),
+    "feed": frozenset({"messaging", "channel", "model"}),
     "ably": frozenset({"channel"}),
     "proxy": frozenset(),
     "adapter": frozenset({"model", "messaging", "sim"}),

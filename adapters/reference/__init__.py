@@ -3,8 +3,8 @@
 Owns the manifests: ``reference`` runs a gated function once, ``reference-reinvoking`` calls it again after
 approval, ``reference-sqlite`` keeps its records in a database. The parts are in their modules:
 :mod:`.request` (the life of a request), :mod:`.arbiter` (who decides), :mod:`.store` and
-:mod:`.sqlite_store` (durable records), :mod:`.agent` and :mod:`.device` (the two sides), :mod:`.session`,
-:mod:`.feed` and :mod:`.wire` (the channel). What each of them is worth is shown by :mod:`.ablations`.
+:mod:`.sqlite_store` (durable records), :mod:`.agent` and :mod:`.device` (the two sides), :mod:`.session` and
+:mod:`.wire` (the channel). What each of them is worth is shown by :mod:`.ablations`.
 """
 
 from typing import Final

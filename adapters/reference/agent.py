@@ -13,6 +13,7 @@ import asyncio
 from typing import ClassVar, Final
 
 from harness.adapter import Environment, Machine
+from harness.feed import Link
 from harness.messaging import ChannelError
 from harness.model import (
     CallId,
@@ -28,7 +29,6 @@ from harness.model import (
 from . import request as requests
 from . import wire
 from .arbiter import Answer, Arbiter, Case, Ruling
-from .link import Link
 from .request import Request, State
 from .session import Listener, Session
 from .store import Store

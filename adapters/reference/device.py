@@ -16,13 +16,12 @@ from typing import ClassVar, Final
 from pydantic import JsonValue
 
 from harness.adapter import Machine
+from harness.feed import Feed, Link
 from harness.messaging import ChannelError, Message
 from harness.model import Card, Decision, Person, Receipt, ReceiptStatus, RequestId, Settled
 
 from . import wire
 from .agent import channel_of
-from .feed import Feed
-from .link import Link
 from .wire import Data, StateNotice
 
 RECEIPT_PATIENCE_S: Final = 30.0

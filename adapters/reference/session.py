@@ -13,13 +13,12 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
+from harness.feed import Feed, Link, Spawn
 from harness.messaging import ChannelError, Message
 from harness.model import RequestId
 
 from . import wire
 from .arbiter import Answer
-from .feed import Feed, Spawn
-from .link import Link
 from .request import Request
 from .wire import Data, MalformedAnswer, StateNotice
 

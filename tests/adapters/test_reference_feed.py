@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from adapters.reference.feed import PAGE_SIZE, Feed
-from adapters.reference.link import Link
 from harness.channel.history import HistoryQuery
+from harness.feed import PAGE_SIZE, Feed, Link
 from harness.messaging import Attachment, HistoryPage, Message
 
 T = TypeVar("T")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from harness.adapter import Environment, Machine
+from harness.feed import Feed
 from harness.messaging import EPOCH_NS, ChannelError, Message
 from harness.model import (
     CallId,
@@ -27,7 +28,6 @@ from .. import wire
 from ..adapter import Parts
 from ..agent import ReferenceAgent
 from ..arbiter import Answer, Arbiter
-from ..feed import Feed
 from ..hostile import HostileDevice
 from ..request import Request, State
 from ..session import Session

@@ -1,10 +1,14 @@
-"""One channel as a single ordered stream: all of its history, then everything live, each message once.
+"""For clients that must miss nothing: a link that does not give up, and a channel as one ordered stream.
 
-Owns the joint between history and live messages. It subscribes before it attaches, pages through all of
-history, and holds live messages back meanwhile; where the channel says that live messages were missed it does
-the same again from the last message handed on. What both hold is told by its serial. The point of attachment
-is no bound here: the service refuses one that is older than its live window, as after a long cut.
+Owns insisting. :class:`Link` tells a refusal, which is final and raised, from an outage, which is waited out
+without a timer where the connection itself says when it is back. What was asked may reach the service more
+than once, never less than once unless it was refused: messages bear ids of their own, so that a repetition
+changes nothing.
 
+Owns the joint between history and live messages. :class:`Feed` subscribes before it attaches, pages through
+all of history, and holds live messages back meanwhile; where the channel says that live messages were missed
+it does the same again from the last message handed on. What both hold is told by its serial. The point of
+attachment is no bound here: the service refuses one that is older than its live window, as after a long cut.
 It attaches with a rewind of one message, for the sake of what the answer says: where nothing comes before the
 point of attachment there is no history to ask for, which spares every first client of a session a round trip.
 
@@ -13,16 +17,57 @@ was missed comes as one batch, live messages come one by one.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
-
-from pydantic import JsonValue
+from typing import Any, Final, TypeAlias, TypeVar
 
 from harness.channel.history import HistoryQuery
-from harness.messaging import ChannelError, HistoryPage, Message
+from harness.messaging import ChannelClient, ChannelError, HistoryPage, Message, RemoteChannel
+from harness.model import JsonValue
 
-from .link import Link
+T = TypeVar("T")
+
+PASSING_CODES: Final = frozenset({50003, 80002, 80003, 90000, 90001, 90007})
+"""No answer in time, connection suspended or lost, channel detached, not attached yet, attach unanswered."""
+RETRY_S: Final = 1.0
+"""Between two attempts on a standing connection, where a channel is still attaching again."""
+
+
+class Link:
+    """A client of the channel service that does not give up."""
+
+    def __init__(self, client: ChannelClient) -> None:
+        self.client = client
+        self._connected: asyncio.Future[None] | None = None
+        client.on_state(self._moved)
+
+    def channel(self, name: str) -> RemoteChannel:
+        """Return the channel called ``name``."""
+        return self.client.channel(name)
+
+    async def insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return the answer to ``ask``, asking again after each outage; raises ChannelError for a refusal."""
+        while True:
+            try:
+                return await ask()
+            except ChannelError as error:
+                if error.code not in PASSING_CODES:
+                    raise
+            await self._outage_over()
+
+    async def _outage_over(self) -> None:
+        if self.client.state == "connected":
+            await asyncio.sleep(RETRY_S)
+            return
+        if self._connected is None:
+            self._connected = asyncio.get_running_loop().create_future()
+        await self._connected
+
+    def _moved(self, state: str) -> None:
+        if state in ("connected", "failed", "closed") and self._connected is not None:
+            waiting, self._connected = self._connected, None
+            waiting.set_result(None)
+
 
 Hear: TypeAlias = Callable[[Sequence[Message]], None]
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
