@@ -38,6 +38,10 @@ from harness.model import (
 from harness.sim import Disk, Host
 
 
+LaneName: TypeAlias = Literal["virtual", "wall", "live"]
+"""Where a run is played: simulated, in real time on this machine, or against somebody else's service."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The sentence with which an implementation promises a guarantee, and where it stands."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from harness.adapter import Agent, Device, Environment, Implementation, Machine, Manifest
+from harness.adapter import Agent, Device, Environment, Implementation, LaneName, Machine, Manifest
 from harness.model import OnUnauthorised, Person
 
 from . import claims
@@ -25,6 +25,8 @@ VERSION: Final = "2026-02"
 """The guide has no version of its own; this is the month of the text that is wrapped."""
 SDK: Final = "ably 3.1"
 """The Python SDK whose behaviour under faults is known; see ``docs/ably-lanes.md``."""
+
+SDK_LANES: Final[tuple[LaneName, ...]] = ("virtual", "wall", "live")
 
 
 class SdkMissingError(Exception):
@@ -161,6 +163,7 @@ ADAPTERS: Final = (
             offers=claims.PUBLISHED,
             on_unauthorised=OnUnauthorised.REJECT,
             options={"tool-calls": OPENAI.name, "sdk": SDK},
+            lanes=SDK_LANES,
         ),
         PUBLISHED,
         OPENAI,
@@ -175,6 +178,7 @@ ADAPTERS: Final = (
             offers=claims.HARDENED,
             on_unauthorised=OnUnauthorised.IGNORE,
             options={"tool-calls": ANTHROPIC.name, "sdk": SDK},
+            lanes=SDK_LANES,
         ),
         MENDED,
         ANTHROPIC,
