@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from harness.messaging import ChannelClient
 from harness.model import (
@@ -36,7 +36,6 @@ from harness.model import (
     ToolCall,
 )
 from harness.sim import Disk, Host
-
 
 LaneName: TypeAlias = Literal["virtual", "wall", "live"]
 """Where a run is played: simulated, in real time on this machine, or against somebody else's service."""
@@ -98,6 +97,12 @@ class Manifest:
     on_unauthorised: OnUnauthorised = OnUnauthorised.IGNORE
     options: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[Requires, ...] = ()
+    lanes: tuple[LaneName, ...] = ("virtual",)
+    """Where it can be played; the first one is the default."""
+
+
+class AdapterFault(Exception):  # noqa: N818 - the name says whose fault it is
+    """A call of an adapter cannot be carried out; the text is whole, and no place in our code adds to it."""
 
 
 class Observer(Protocol):
@@ -127,6 +132,9 @@ class Observer(Protocol):
 
     def screen_changed(self) -> None:
         """Say that this device's screen changed. Once said, the world relies on being told."""
+
+    def adapter_failed(self, where: str, error: str) -> None:
+        """Report that the adapter itself is at fault outside of any call: say, a process that died."""
 
 
 @dataclass(frozen=True, slots=True)
