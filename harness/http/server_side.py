@@ -12,7 +12,7 @@ from typing import Final
 
 import h11
 
-from harness.ably.http import BadTargetError, Request, Response, split_target
+from harness.http.values import BadTargetError, Request, Response, split_target
 
 HEADER_BYTES_MAX: Final = 65_536
 """Request line and headers together: room for a large token in the query."""

@@ -1,7 +1,7 @@
 """HTTP values: a request taken apart and a response to send.
 
-Owns the decoding of targets: path segments and query. Does not parse bytes (``http_side`` does) and does not
-know any path.
+Owns the decoding of targets: path segments and query. Does not parse bytes (``server_side`` does) and knows no
+path.
 """
 
 from collections.abc import Mapping
