@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import PurePath
 from typing import TypeVar
 
-from harness.adapter import Adapter, Environment, Implementation, Observer
+from harness.adapter import Adapter, AdapterFault, Environment, Implementation, Observer
 from harness.messaging import ChannelClient, ChannelServiceHost
 from harness.model import HostName
 from harness.sim import Host
@@ -121,6 +121,8 @@ def _lives(host: Host, incarnation: int) -> bool:
 
 def _told(error: Exception) -> str:
     """Return an error as one line: type, text, and the innermost place that is not ours to name."""
+    if isinstance(error, AdapterFault):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}: {error}{place}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from harness.model import Arguments, CallId, Choice, HostName, PersonId, RequestId, Role
 from harness.sim import Host, NetworkEvent
 from harness.trace import (
+    AdapterFailed,
     DecisionTaken,
     Event,
     MessageMoved,
@@ -93,6 +94,11 @@ class HostObserver:
         """Have the world look at this device's screen."""
         if self._alive():
             self.on_screen()
+
+    def adapter_failed(self, where: str, error: str) -> None:
+        """Record that the adapter is at fault outside of any call."""
+        if self._alive():
+            self.recorder.add(AdapterFailed(self.recorder.now_ns(), HostName(self.host.name), where, error))
 
     def _alive(self) -> bool:
         return self.host.alive and self.host.incarnation == self.incarnation
