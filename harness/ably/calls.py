@@ -16,12 +16,12 @@ from harness.ably.apps import App, Apps
 from harness.ably.codec import CodecError, Format, decode, encode
 from harness.ably.credentials import Credentials, claimed_identity, from_header, from_query
 from harness.ably.fields import Fields, maps, refuse
-from harness.ably.http import Request, Response
 from harness.ably.outbound import write_error
 from harness.channel.errors import ErrorInfo
 from harness.channel.events import Effects
 from harness.channel.grants import Actor
 from harness.channel.history import Direction, HistoryQuery
+from harness.http.values import Request, Response
 
 _CREDENTIALS: Final = ("key", "access_token", "accessToken")
 _NO_CONTENT: Final = 204

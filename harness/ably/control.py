@@ -17,13 +17,13 @@ from harness.ably.apps import App, Apps
 from harness.ably.calls import Answer, write_answer, write_refusal
 from harness.ably.codec import CodecError, Format, decode
 from harness.ably.fields import Fields, refuse
-from harness.ably.http import Request, Response
 from harness.ably.impairment import NEVER_NS
 from harness.ably.message_wire import Wire
 from harness.ably.session import Session
 from harness.channel.connections import Connection
 from harness.channel.errors import ErrorInfo, RefusalError, error_info
 from harness.channel.rules import NS_PER_MS
+from harness.http.values import Request, Response
 
 CONTROL: Final = "control"
 _DURATION_MS_MAX: Final = 86_400_000

@@ -13,8 +13,8 @@ from harness.ably import rest_apps, rest_channels
 from harness.ably.apps import Apps
 from harness.ably.authenticator import app_of
 from harness.ably.calls import Answer, Call, Member, negotiate, write_answer, write_refusal
-from harness.ably.http import Request, Response
 from harness.channel.errors import RefusalError, error_info
+from harness.http.values import Request, Response
 
 Open: TypeAlias = Callable[[Call], Answer]
 Closed: TypeAlias = Callable[[Call, Member], Answer]

@@ -29,8 +29,6 @@ from harness.ably.control import CONTROL, Control
 from harness.ably.credentials import Credentials, TokenText, claimed_identity, from_query
 from harness.ably.deadlines import Deadlines
 from harness.ably.fields import refuse
-from harness.ably.http import Request, Response
-from harness.ably.http_side import Upgrade
 from harness.ably.impairment import Impairment
 from harness.ably.inbound import Ignored, Refused, read_frame
 from harness.ably.outbound import write_frame
@@ -41,6 +39,8 @@ from harness.ably.websocket_side import Payload, frame_bytes
 from harness.channel.commands import Authorise, Command, Connect, Operate, Publish
 from harness.channel.errors import ErrorInfo, RefusalError, error_info
 from harness.channel.events import AuthPrompt, ConnectionFailed, Effects, Event, Nack, Send, TransportId
+from harness.http.server_side import Upgrade
+from harness.http.values import Request, Response
 
 LOG: Final = logging.getLogger("harness.ably")
 PROTOCOL_MIN: Final = 2

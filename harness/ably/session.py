@@ -11,10 +11,10 @@ from typing import Final
 
 from harness.ably.codec import Format
 from harness.ably.credentials import Credentials
-from harness.ably.http import Request, Response
-from harness.ably.http_side import HttpSide, RequestRefusedError, Upgrade
 from harness.ably.impairment import Impairment
 from harness.ably.websocket_side import Payload, WebSocketSide
+from harness.http.server_side import HttpSide, RequestRefusedError, Upgrade
+from harness.http.values import Request, Response
 
 NS_PER_S: Final = 1_000_000_000
 REQUEST_NS_MAX: Final = 30 * NS_PER_S

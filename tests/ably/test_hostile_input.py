@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 
 from harness.ably.actions import Action
 from harness.ably.codec import ITEMS_MAX, CodecError, Format, decode, encode
-from harness.ably.http_side import BODY_BYTES_MAX, HEADER_BYTES_MAX
+from harness.http.server_side import BODY_BYTES_MAX, HEADER_BYTES_MAX
 from tests.ably.wire import KEY, Client, World, read_reply
 
 AUTH = b"Authorization: Basic " + b64encode(KEY.text.encode()) + b"\r\n"
