@@ -1,6 +1,6 @@
 """HTTP values: a request taken apart and a response to send.
 
-Owns the decoding of targets: path segments and query. Parses no bytes (``server_side`` does) and knows no path.
+Owns the decoding of targets: path segments and query. Parses no bytes (``server_side`` does).
 """
 
 from collections.abc import Mapping
