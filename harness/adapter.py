@@ -185,6 +185,14 @@ class Machine(Protocol):
     def connect(self, token: str, *, client_id: str | None = None) -> ChannelClient:
         """Return a client of the in-memory channel service, connecting from this host."""
 
+    def on_power_loss(self, kill: Callable[[], None]) -> None:
+        """Call ``kill`` at the instant at which this life of the host loses power.
+
+        For a host whose life is a process: kill it there (SIGKILL, its children too), so that it gets no
+        chance to tidy up. In real time only hosts that registered one can crash. Register while booting or
+        joining; what was registered is forgotten with the life.
+        """
+
 
 class Agent(Protocol):
     """The agent side of an implementation on one host."""

@@ -84,7 +84,16 @@ class Host:
     is the number of boundary steps so far, over all lives.
     """
 
-    __slots__ = ("_scheduler", "_wiring", "boundary_count", "disk", "life", "name", "on_boundary")
+    __slots__ = (
+        "_kills",
+        "_scheduler",
+        "_wiring",
+        "boundary_count",
+        "disk",
+        "life",
+        "name",
+        "on_boundary",
+    )
 
     def __init__(self, name: str, scheduler: Scheduler, wiring: Wiring) -> None:
         self.name: Final = name
@@ -94,6 +103,7 @@ class Host:
         self.disk: Final = Disk(name, self.boundary_of)
         self._scheduler = scheduler
         self._wiring: Wiring = wiring
+        self._kills: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
         return f"<Host {self.name}>"
@@ -125,6 +135,18 @@ class Host:
         """Make `callback` ready to run on this host, as a scheduled step."""
         return self._scheduler.call_soon(callback, *args, context=self.life.context.copy())
 
+    def on_power_loss(self, kill: Callable[[], None]) -> None:
+        """Call `kill` at the instant at which the present life ends by a power cut.
+
+        For what lives outside of this process and would outlast the cut: a child process to be killed.
+        """
+        self._kills.append(kill)
+
+    @property
+    def killable(self) -> bool:
+        """Whether something outside of this process ends with the present life."""
+        return bool(self._kills)
+
     def boundary(self, kind: BoundaryKind) -> None:
         """Report a step at which a crash can matter; ignored from a life that is over."""
         here = HERE.get()
@@ -143,6 +165,9 @@ class Host:
         life = self.life
         if life.alive:
             life.alive = False
+            kills, self._kills = self._kills, []
+            for kill in kills:
+                kill()
             self._scheduler.bury(life)
             self._wiring.crashed(life, unsynced, peers)
 

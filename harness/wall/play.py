@@ -86,6 +86,10 @@ class WallMachine:
         del token, client_id
         return _no_messages()
 
+    def on_power_loss(self, kill: Callable[[], None]) -> None:
+        """Call ``kill`` when this life of the host loses power."""
+        self.host.on_power_loss(kill)
+
 
 def _no_messages() -> NoReturn:
     raise RealTimeError("this adapter runs over simulated messages; in real time only those over sockets do")

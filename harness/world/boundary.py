@@ -51,6 +51,10 @@ class SimMachine:
         """Return a client of the in-memory channel service, connecting from this host."""
         return self.service.client(self.host, token, client_id=client_id)
 
+    def on_power_loss(self, kill: Callable[[], None]) -> None:
+        """Call ``kill`` when this life of the host loses power."""
+        self.host.on_power_loss(kill)
+
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
