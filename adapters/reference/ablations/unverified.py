@@ -5,6 +5,7 @@ person's token into the message; the agent reads its claims without looking at t
 the times.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -53,6 +54,10 @@ class GatewayMachine:
         """Connect as the gateway, whoever's token this is."""
         del token
         return self.machine.connect(self.token, client_id=client_id)
+
+    def on_power_loss(self, kill: Callable[[], None]) -> None:
+        """Have the device's machine call ``kill``."""
+        self.machine.on_power_loss(kill)
 
 
 class TokenInMessage(HostileDevice):
