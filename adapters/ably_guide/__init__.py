@@ -7,9 +7,19 @@ vendor's own SDK. Known violations stand in ``expectations.toml``.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from harness.adapter import Agent, Device, Environment, Implementation, LaneName, Machine, Manifest
+from harness.adapter import (
+    Agent,
+    Device,
+    Environment,
+    Implementation,
+    LaneName,
+    Machine,
+    Manifest,
+    PythonRequires,
+)
 from harness.model import OnUnauthorised, Person
 
 from . import claims
@@ -26,6 +36,7 @@ VERSION: Final = "2026-02"
 SDK: Final = "ably 3.1"
 """The Python SDK whose behaviour under faults is known; see ``docs/ably-lanes.md``."""
 
+REQUIRES: Final = PythonRequires("ably", "ably", "ably", Path(__file__).with_name("requirements.txt"))
 SDK_LANES: Final[tuple[LaneName, ...]] = ("virtual", "wall", "live")
 
 
@@ -164,6 +175,7 @@ ADAPTERS: Final = (
             on_unauthorised=OnUnauthorised.REJECT,
             options={"tool-calls": OPENAI.name, "sdk": SDK},
             lanes=SDK_LANES,
+            requires=(REQUIRES,),
         ),
         PUBLISHED,
         OPENAI,
@@ -179,6 +191,7 @@ ADAPTERS: Final = (
             on_unauthorised=OnUnauthorised.IGNORE,
             options={"tool-calls": ANTHROPIC.name, "sdk": SDK},
             lanes=SDK_LANES,
+            requires=(REQUIRES,),
         ),
         MENDED,
         ANTHROPIC,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
+from harness.cli.adapter import adapter_app
 from harness.cli.errors import UserError
 from harness.cli.serve import serve
 
@@ -235,6 +236,7 @@ def selftest(
 
 
 app.command()(serve)
+app.add_typer(adapter_app, name="adapter")
 
 
 @app.command()
