@@ -32,6 +32,7 @@ LAYERS: Final[dict[str, frozenset[str]]] = {
     "install": frozenset({"adapter"}),
     "ablation": frozenset({"adapter"}),
     "identity": frozenset({"adapter", "channel", "model", "plan", "trace"}),
+    "stdio": frozenset({"adapter", "model", "sim", "install"}),
     "properties": frozenset({"model", "trace"}),
 }
 _BELOW_WORLD: Final = frozenset(LAYERS)
@@ -62,7 +63,7 @@ AT_HOME: Final[dict[str, tuple[str, ...]]] = {
     "typer": ("cli",),
     "rich": ("cli",),
     "hypothesis": ("explore",),
-    "jwt": ("identity",),
+    "jwt": ("identity", "stdio"),
     "pytest": ("pytest_plugin",),
     "time_machine": ("sim",),
     "ably": (),

@@ -1,0 +1,196 @@
+// The kit for adapters in Node: serve({ manifest, bootAgent, joinDevice }) speaks contract number 1 of
+// hitl-harness over standard input and output, and an adapter is two classes of ordinary code.
+//
+// Owns lines, ids and the order in which answers are written. What console.log writes goes to standard error, so
+// that only the contract is on standard output. Fields keep the contract's names (snake_case). Types: kit.d.ts.
+import { writeSync } from "node:fs";
+
+const CONTRACT = 1;
+
+/** The application's own tool failed while it carried out the side effect. */
+export class ToolFailed extends Error {}
+
+const wire = globalThis.hitlWire ?? standardStreams();
+
+/** Serve the harness until it says close or its end of the pipe is closed. */
+export function serve(adapter) {
+  console.log = console.info = console.debug = console.error;
+  const served = new Served(adapter);
+  wire.listen((line) => served.line(line), () => process.exit(0));
+}
+
+function standardStreams() {
+  return {
+    write(line) {
+      let bytes = Buffer.from(line);
+      while (bytes.length > 0) {
+        try {
+          bytes = bytes.subarray(writeSync(1, bytes));
+        } catch (error) {
+          if (error.code !== "EAGAIN") throw error;
+        }
+      }
+    },
+    listen(onLine, onEnd) {
+      const rest = [];
+      process.stdin.on("data", (data) => {
+        let from = 0;
+        for (let at = data.indexOf(10); at >= 0; at = data.indexOf(10, from)) {
+          rest.push(data.subarray(from, at));
+          onLine(Buffer.concat(rest.splice(0)).toString());
+          from = at + 1;
+        }
+        if (from < data.length) rest.push(data.subarray(from));
+      });
+      process.stdin.on("end", onEnd);
+      process.stdin.on("error", onEnd);
+    },
+  };
+}
+
+const send = (record) => wire.write(`${JSON.stringify(record)}\n`);
+
+/** What a process knows of the host that it is, and what it may ask and report there. */
+class Host {
+  #served;
+
+  constructor(served, boot) {
+    this.#served = served;
+    this.name = boot.host;
+    this.incarnation = boot.incarnation;
+    this.directory = boot.directory;
+    this.shared = boot.shared;
+    this.services = boot.services;
+    this.agentToken = boot.agent_token;
+    this.person = boot.person;
+    this.token = boot.token;
+    this.options = served.options;
+    this.started = { now_ns: boot.now_ns, at: performance.now() };
+    this.observe = {
+      requestPublished: (request, call, args) =>
+        send({ observed: "request_published", request, call, arguments: args }),
+      decisionTaken: (request, choice, more = {}) =>
+        send({ observed: "decision_taken", request, choice, ...more }),
+      requestExpired: (request, call = null) => send({ observed: "request_expired", request, call }),
+      screenChanged: () => send({ observed: "screen_changed" }),
+    };
+  }
+
+  /** This host's wall clock in nanoseconds since the start of the run. */
+  nowNs() {
+    return this.started.now_ns + Math.round((performance.now() - this.started.at) * 1e6);
+  }
+
+  /** Whom a token speaks for; rejects with the reason where it speaks for nobody. */
+  verify(token) {
+    return this.#served.ask("verify", { token });
+  }
+
+  /** The directory's present record of a person, or null. */
+  standing(person) {
+    return this.#served.ask("standing", { person });
+  }
+
+  /** A fresh token of the identity provider: the person's on a device, the agent's on an agent. */
+  freshToken() {
+    return this.#served.ask("token", {});
+  }
+
+  /** Exchange a token of the identity provider for an Ably JWT: { text, client_id }. */
+  ablyToken(token) {
+    return this.#served.ask("ably_token", { token });
+  }
+}
+
+class Served {
+  options = {};
+  #adapter;
+  #host;
+  #life; // the agent or the device
+  #asked = new Map();
+  #asks = 0;
+
+  constructor(adapter) {
+    this.#adapter = adapter;
+  }
+
+  line(text) {
+    const record = JSON.parse(text);
+    if ("answer" in record) return this.#answered(record);
+    Promise.resolve()
+      .then(() => this.#carryOut(record))
+      .then(
+        (ok) => this.#done(record, { id: record.id, ok: ok ?? null }),
+        (error) => {
+          console.error(error);
+          send({ id: record.id, error: `${error?.name ?? "Error"}: ${error?.message ?? error}` });
+        },
+      );
+  }
+
+  ask(name, fields) {
+    const id = `a${++this.#asks}`;
+    const answered = new Promise((resolve, reject) => this.#asked.set(id, { resolve, reject }));
+    send({ ask: name, id, ...fields });
+    return answered;
+  }
+
+  #answered({ answer, ok, error, tool_failed }) {
+    const waiting = this.#asked.get(answer);
+    this.#asked.delete(answer);
+    if (error === undefined) waiting?.resolve(ok);
+    else waiting?.reject(tool_failed ? new ToolFailed(error) : new Error(error));
+  }
+
+  #done(record, answer) {
+    send(answer);
+    if (record.do === "close") process.exit(0);
+  }
+
+  async #carryOut(record) {
+    switch (record.do) {
+      case "hello":
+        this.options = record.options ?? {};
+        return { contract: CONTRACT, manifest: await this.#manifest() };
+      case "boot":
+        this.#host = new Host(this, record);
+        this.#life = await this.#adapter.bootAgent(this.#host);
+        return null;
+      case "join":
+        this.#host = new Host(this, record);
+        this.#life = await this.#adapter.joinDevice(this.#host, record.person);
+        return null;
+      case "call":
+        return this.#life.callTool(this.#gated(record.call));
+      case "cancel":
+        return (await this.#life.cancel?.(record.call)) ?? false;
+      case "pending":
+        return this.#life.pending();
+      case "respond":
+        return this.#life.respond(record.request, record.decision);
+      case "settled":
+        return this.#life.settled(record.request);
+      case "forge":
+        return this.#life.forge(record.forgery).then(() => null);
+      case "close":
+        return this.#life?.close?.().then(() => null);
+      default:
+        throw new Error(`the kit does not know the command ${JSON.stringify(record.do)}`);
+    }
+  }
+
+  #manifest() {
+    const { manifest } = this.#adapter;
+    return typeof manifest === "function" ? manifest(this.options) : manifest;
+  }
+
+  /** A call with the application's own code as two functions. */
+  #gated(call) {
+    return {
+      ...call,
+      beforeGate: (args, approved) =>
+        this.ask("before_gate", { call: call.id, arguments: args, approved }),
+      effect: (args) => this.ask("effect", { call: call.id, arguments: args }),
+    };
+  }
+}
