@@ -13,7 +13,7 @@ from harness.narrate import boundary_places, listing, plain, plan_sentence, plur
 from harness.narrate.verdicts import LEGEND, SKIPPED, ending, wording
 from harness.properties import Status
 from harness.report import FinishedRun, Violation
-from harness.report.markup import printable, shortened
+from harness.report.markup import markdown_text, printable
 from harness.report.profiles import standings
 from harness.results import AdapterResult, Result
 
@@ -21,11 +21,7 @@ _LENGTH_MAX: Final = 60_000
 """GitHub refuses a comment of more than 65,536 characters."""
 _LISTING_WIDTH: Final = 96
 _LISTING_LINES_MAX: Final = 40
-_TEXT_LENGTH_MAX: Final = 600
 _KNOWN_MAX: Final = 20
-_ACTIVE: Final = re.compile(r"[&<>@]|#(?=\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
-"""What begins an element, an entity, a mention, a reference to an issue or a link."""
-_MARKUP: Final = re.compile(r"[\\`*_\[\]|~$]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,12 @@ class MarkdownReport:
 
 def _document(run: FinishedRun) -> Iterator[str]:
     end = ending(run.result, run.result.exit_code())
-    head = [f"## {end.symbol} hitl: {_text(end.words)}", "", *map(_text, run.notes), *_failures(run.result)]
+    head = [
+        f"## {end.symbol} hitl: {markdown_text(end.words)}",
+        "",
+        *map(markdown_text, run.notes),
+        *_failures(run.result),
+    ]
     table = list(_matrix(run.result))
     violations = list(run.violations())
     new = [it for it in violations if it.verdict.surprising]
@@ -68,10 +69,10 @@ def _document(run: FinishedRun) -> Iterator[str]:
 def _failures(result: Result) -> Iterator[str]:
     for adapter in result.adapters:
         for text in adapter.failures:
-            failed = f"**{_text(adapter.adapter)}: the adapter itself failed**, which is no verdict"
-            yield f"- {failed}: {_text(text)}"
+            failed = f"**{markdown_text(adapter.adapter)}: the adapter itself failed**, which is no verdict"
+            yield f"- {failed}: {markdown_text(text)}"
         if adapter.skipped:
-            yield f"- **{_text(adapter.adapter)} was skipped**: {_text(adapter.skipped)}"
+            yield f"- **{markdown_text(adapter.adapter)} was skipped**: {markdown_text(adapter.skipped)}"
     yield ""
 
 
@@ -79,12 +80,12 @@ def _block(violation: Violation) -> Iterator[str]:
     verdict, shown = violation.verdict, violation.counterexample
     marked = boundary_places(violation.trace, shown.finding.events)
     title = f"{violation.adapter} {verdict.property} {verdict.guarantee}: {wording(verdict)}"
-    yield f"### {_text(title)}"
+    yield f"### {markdown_text(title)}"
     yield ""
-    yield f"**{_text(shown.finding.sentence)}**"
+    yield f"**{markdown_text(shown.finding.sentence)}**"
     yield ""
-    yield f"- promise: {_text(violation.statement)}"
-    yield f"- plan: {_text(plan_sentence(shown.plan, violation.trace))}"
+    yield f"- promise: {markdown_text(violation.statement)}"
+    yield f"- plan: {markdown_text(plan_sentence(shown.plan, violation.trace))}"
     yield ""
     if violation.trace.events:
         lines = listing(violation.trace, marked, _LISTING_WIDTH, lines_max=_LISTING_LINES_MAX)
@@ -107,7 +108,8 @@ def _known(violations: list[Violation]) -> Iterator[str]:
     for it in violations[:_KNOWN_MAX]:
         reason = it.verdict.expected.reason if it.verdict.expected else it.verdict.level.value
         name = f"{it.adapter} {it.verdict.property} {it.verdict.guarantee}"
-        yield f"- **{_text(name)}** ({_text(reason)}): {_text(it.counterexample.finding.sentence)}"
+        finding = markdown_text(it.counterexample.finding.sentence)
+        yield f"- **{markdown_text(name)}** ({markdown_text(reason)}): {finding}"
     if len(violations) > _KNOWN_MAX:
         yield f"- … and {len(violations) - _KNOWN_MAX} more"
     yield ""
@@ -122,8 +124,12 @@ def _matrix(result: Result) -> Iterator[str]:
     yield "|---|" + "---|" * len(_profiles(result))
     for adapter in result.adapters:
         said = {it.profile: it.words for it in standings(adapter)}
-        cells = (_text(said.get(profile, "")) for profile in _profiles(result))
-        yield f"| **{_text(adapter.adapter)}** {_text(adapter.version)} | " + " | ".join(cells) + " |"
+        cells = (markdown_text(said.get(profile, "")) for profile in _profiles(result))
+        yield (
+            f"| **{markdown_text(adapter.adapter)}** {markdown_text(adapter.version)} | "
+            + " | ".join(cells)
+            + " |"
+        )
     yield ""
     verdicts = list(_verdicts(result))
     if sum(map(len, verdicts)) < _LENGTH_MAX // 3:
@@ -133,12 +139,12 @@ def _matrix(result: Result) -> Iterator[str]:
 def _verdicts(result: Result) -> Iterator[str]:
     yield "<details><summary>All verdicts</summary>"
     yield ""
-    yield "| promise | " + " | ".join(_text(it.adapter) for it in result.adapters) + " |"
+    yield "| promise | " + " | ".join(markdown_text(it.adapter) for it in result.adapters) + " |"
     yield "|---|" + "---|" * len(result.adapters)
     names = {it.property: it.guarantee for adapter in result.adapters for it in adapter.verdicts}
     for name, guarantee in names.items():
         cells = (_cell(adapter, name) for adapter in result.adapters)
-        yield f"| {_text(f'{name} {guarantee}')} | " + " | ".join(cells) + " |"
+        yield f"| {markdown_text(f'{name} {guarantee}')} | " + " | ".join(cells) + " |"
     yield ""
     yield LEGEND
     yield ""
@@ -157,13 +163,7 @@ def _cell(adapter: AdapterResult, name: str) -> str:
     if verdict is None or verdict.status is Status.NOT_OFFERED:
         return "-"
     shown = wording(verdict)
-    return f"{shown.symbol} {_text(shown.words)}"
-
-
-def _text(text: str) -> str:
-    """Return ``text`` as a piece of a line that is only text."""
-    line = shortened(" ".join(printable(text).split()), _TEXT_LENGTH_MAX)
-    return _MARKUP.sub(lambda it: f"\\{it.group()}", _ACTIVE.sub(lambda it: f"&#{ord(it.group())};", line))
+    return f"{shown.symbol} {markdown_text(shown.words)}"
 
 
 def _fenced(text: str, language: str) -> Iterator[str]:

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.cli.comparing import read
 from harness.cli.errors import UserError
 from harness.cli.plugins import catalog_with
 from harness.cli.reporting import chosen_reports, write_reports
-from harness.plan import PlanError
-from harness.report import FinishedRun
-from harness.report.run_file import RESULT_FILE, RunFolderError, read_run
+from harness.report.run_file import RESULT_FILE
 from harness.results import ExitCode
 
 
@@ -37,7 +36,7 @@ def report(request: Request) -> int:
     reports = chosen_reports(catalog_with(request.plugins), request.formats)
     folders = request.runs or (_newest(request.runs_folder),)
     _refuse_ambiguity(folders)
-    runs = [_read(folder, request.plugins) for folder in folders]
+    runs = [replace(read(folder), plugins=request.plugins) for folder in folders]
     complete = True
     for folder, run in zip(folders, runs, strict=True):
         for note in run.notes:
@@ -66,10 +65,3 @@ def _refuse_ambiguity(folders: Sequence[Path]) -> None:
             raise UserError(
                 f"two of the runs are called {name}: their files would be mixed. Render them apart."
             )
-
-
-def _read(folder: Path, plugins: tuple[str, ...]) -> FinishedRun:
-    try:
-        return replace(read_run(folder), plugins=plugins)
-    except (RunFolderError, PlanError) as error:
-        raise UserError(str(error)) from error
