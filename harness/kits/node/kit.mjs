@@ -96,6 +96,11 @@ class Host {
     return this.#served.ask("token", {});
   }
 
+  /** The application's own code of a call, which a worker may carry out though another process was asked for it. */
+  application(call) {
+    return this.#served.application(call);
+  }
+
   /** Exchange a token of the identity provider for an Ably JWT: { text, client_id }. */
   ablyToken(token) {
     return this.#served.ask("ably_token", { token });
@@ -161,7 +166,7 @@ class Served {
         this.#life = await this.#adapter.joinDevice(this.#host, record.person);
         return null;
       case "call":
-        return this.#life.callTool(this.#gated(record.call));
+        return this.#life.callTool({ ...record.call, ...this.application(record.call.id) });
       case "cancel":
         return (await this.#life.cancel?.(record.call)) ?? false;
       case "pending":
@@ -184,13 +189,11 @@ class Served {
     return typeof manifest === "function" ? manifest(this.options) : manifest;
   }
 
-  /** A call with the application's own code as two functions. */
-  #gated(call) {
+  /** The application's own code of a call as two functions. */
+  application(call) {
     return {
-      ...call,
-      beforeGate: (args, approved) =>
-        this.ask("before_gate", { call: call.id, arguments: args, approved }),
-      effect: (args) => this.ask("effect", { call: call.id, arguments: args }),
+      beforeGate: (args, approved) => this.ask("before_gate", { call, arguments: args, approved }),
+      effect: (args) => this.ask("effect", { call, arguments: args }),
     };
   }
 }
