@@ -235,6 +235,14 @@ def selftest(
     return run_self_test(tuple(plugin or ()), short=short, as_json=json, processes=processes)
 
 
+@app.command(hidden=True)
+def inside(file: Annotated[Path, typer.Argument(help="What to do.")]) -> int:
+    """Do a part of a run for another process, in the environment of an adapter."""
+    from harness.cli.inside import run_task
+
+    return run_task(file)
+
+
 app.command()(serve)
 app.add_typer(adapter_app, name="adapter")
 

@@ -12,10 +12,12 @@ from rich.console import Console
 
 from harness.adapter import Manifest
 from harness.catalog import UnknownNameError
+from harness.cli.apart import python_of, run_worker
 from harness.cli.errors import UserError
 from harness.cli.paint import page_width, paint
 from harness.cli.plugins import catalog_with
 from harness.explore.replay import Replay, SavedRun, load, replay, versions
+from harness.install.folders import NotInstalledError
 from harness.narrate import Line, Span, Tone, boundary_places, listing, plan_sentence
 from harness.plan import PlanError
 from harness.properties import PROPERTIES, Finding
@@ -30,9 +32,14 @@ def replay_file(path: Path, plugins: Sequence[str]) -> int:
     catalog = catalog_with(plugins)
     try:
         saved = load(path)
-        manifest = catalog.adapter(saved.adapter).value.manifest
+        plugin = catalog.adapter(saved.adapter)
+        python = python_of(plugin)
+        if python is not None:
+            extra = [word for it in plugins for word in ("--plugin", it)]
+            return run_worker(python, ["replay", str(path), *extra])
+        manifest = plugin.value.manifest
         done = replay(saved, catalog)
-    except (PlanError, UnknownNameError) as error:
+    except (PlanError, UnknownNameError, NotInstalledError) as error:
         raise UserError(str(error)) from error
     console = Console()
     paint(console, _page(done, _finding(done, manifest), page_width(console)))

@@ -47,12 +47,12 @@ def fill(
     folder: Path,
     result: Result,
     catalog: Catalog,
-    recorded: Mapping[tuple[str, str], Trace] | None = None,
+    recorded: Mapping[tuple[str, str], Trace],
 ) -> Mapping[tuple[str, str], Trace]:
     """Write ``result`` and its counterexamples into ``folder``; returns their traces.
 
-    Every counterexample is executed once more: what is saved is what a replay must reproduce. Those of a lane
-    in real time are ``recorded``, because nothing reproduces them.
+    A counterexample is executed once more: what is saved is what a replay must reproduce. Some are
+    ``recorded``: those of real time, because nothing reproduces them, and those of a worker, which did this.
     """
     traces: dict[tuple[str, str], Trace] = {}
     try:
@@ -64,7 +64,7 @@ def fill(
                 if verdict.status is not Status.VIOLATED or shown is None:
                     continue
                 where = adapter.adapter, verdict.property
-                trace = execute(plugin.value, shown.plan).trace if recorded is None else recorded[where]
+                trace = recorded.get(where) or execute(plugin.value, shown.plan).trace
                 saved = SavedRun(
                     adapter=adapter.adapter,
                     scenario=shown.scenario,

@@ -6,18 +6,21 @@ leaves a run folder with what is known by then.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from harness.adapter import Adapter
 from harness.catalog import Catalog, Plugin, UnknownNameError
+from harness.cli.apart import Lineup, Returned, in_place, lineup, play_apart
 from harness.cli.errors import UserError
 from harness.cli.expecting import bring_up_to_date
-from harness.cli.interrupt import Interruptible, interrupts
+from harness.cli.interrupt import Interrupt, Interruptible, interrupts
 from harness.cli.paint import page_width, paint
 from harness.cli.plugins import catalog_with
 from harness.cli.progress import progress_on
@@ -30,6 +33,7 @@ from harness.report import FinishedRun, result_json
 from harness.report.page import run_page
 from harness.results import ExitCode, Result
 from harness.scenario import Scenario
+from harness.trace import Trace
 
 DEFAULT_ADAPTERS: Final = ("reference",)
 EXAMPLES_FOLDER: Final = "examples"
@@ -55,12 +59,15 @@ class Request:
     plugins: tuple[str, ...]
     runs_folder: Path
     lane: Literal["virtual", "wall", "live"] = "virtual"
+    for_another: bool = False
+    """Whether another ``hitl`` waits for the run folder: nothing is shown but how far the run is."""
 
 
 def run(request: Request) -> int:
     """Do what ``request`` says and return the exit code; raises UserError."""
     catalog = catalog_with(request.plugins)
     adapters = _adapters(catalog, request)
+    line = lineup(adapters, skips=request.every_adapter)
     scenarios = _scenarios(catalog, request)
     if request.formats and request.report_folder is None:
         raise UserError("--format needs --report DIR: say where the reports go.")
@@ -72,15 +79,16 @@ def run(request: Request) -> int:
     reports = chosen_reports(catalog, request.formats) if request.report_folder is not None else []
     real_time = _real_time(request)
     folder = new_run_folder(request.runs_folder)
-    result = _result(adapters, scenarios, request, real_time)
+    result, recorded = _result(adapters, line, scenarios, request, real_time)
     if request.update_expectations and not result.interrupted:
         strikes = request.examples >= EXAMPLES and real_time is None
         renewed = bring_up_to_date(adapters, result.adapters, strikes=strikes)
         result = replace(result, adapters=tuple(renewed))
-    recorded = None if real_time is None else real_time.traces
     traces = fill(folder, result, catalog, recorded)
     finished = FinishedRun(result, traces, folder.as_posix(), request.plugins, versions())
-    code = result.exit_code(allow_inconclusive=request.allow_inconclusive)
+    code = result.exit_code(allow_inconclusive=request.allow_inconclusive, allow_skipped=not in_ci())
+    if request.for_another:
+        return code.value
     if request.as_json:
         sys.stdout.write(result_json(result))
     else:
@@ -133,10 +141,12 @@ def _real_time(request: Request) -> RealTime | None:
 
 def _result(
     adapters: Sequence[Plugin[Adapter]],
+    line: Lineup,
     scenarios: Sequence[Plugin[Scenario]],
     request: Request,
     real_time: RealTime | None,
-) -> Result:
+) -> tuple[Result, Mapping[tuple[str, str], Trace]]:
+    """Play all that can be played, here and apart; return what came of it and the traces that are kept."""
     options = Options(
         examples=request.examples,
         seed=request.seed,
@@ -146,7 +156,48 @@ def _result(
         real_time=real_time,
     )
     try:
-        with interrupts() as interrupt, progress_on(Console(stderr=True)) as progress:
-            return check(adapters, scenarios, options, Interruptible(progress, interrupt))
+        with interrupts() as interrupt:
+            with progress_on(Console(stderr=True)) as progress:
+                result = check(line.here, scenarios, options, Interruptible(progress, interrupt))
+            back = _apart(adapters, line, request, interrupt)
     except ExpectationsError as error:
         raise UserError(str(error)) from error
+    rows = in_place(adapters, [*result.adapters, *back.results], line.skipped)
+    recorded = back.traces if real_time is None else real_time.traces | back.traces
+    interrupted = result.interrupted or back.interrupted
+    return replace(result, adapters=tuple(rows), interrupted=interrupted), recorded
+
+
+def _apart(
+    adapters: Sequence[Plugin[Adapter]], line: Lineup, request: Request, interrupt: Interrupt
+) -> Returned:
+    """Have workers play the adapters that need them, one after the other."""
+    back = Returned()
+    for plugin in adapters:
+        if plugin.name in line.apart and not interrupt.wanted:
+            task = partial(_task, request, plugin.name)
+            python = line.apart[plugin.name]
+            play_apart(plugin, python, request.runs_folder, task, lambda: interrupt.wanted, back)
+    back.interrupted |= interrupt.wanted
+    return back
+
+
+def _task(request: Request, adapter: str, runs_folder: Path) -> str:
+    """Return the task of playing one adapter of ``request`` apart, as text."""
+    task = replace(
+        request,
+        adapters=(adapter,),
+        every_adapter=False,
+        as_json=False,
+        report_folder=None,
+        formats=(),
+        update_expectations=False,
+        runs_folder=runs_folder,
+        for_another=True,
+    )
+    return TypeAdapter(Request).dump_json(task).decode()
+
+
+def in_ci() -> bool:
+    """Return whether this is a run in which nothing may be left out."""
+    return os.environ.get("CI") == "true"
