@@ -16,6 +16,7 @@ from harness.sim.errors import (
     StepLimitError,
     Waiting,
 )
+from harness.sim.fence import unfenced
 from harness.sim.host import Host, Peers
 from harness.sim.incarnation import acting_while_dead, halt_if_dead
 from harness.sim.links import Fate, NetworkEvent, Transmission
@@ -31,7 +32,15 @@ from harness.sim.schedule import (
     SchedulingPolicy,
     SeededRandom,
 )
-from harness.sim.simulation import Simulation, Stop, current_host, freeze, simulate
+from harness.sim.simulation import (
+    Simulation,
+    Stop,
+    at_end_of_run,
+    current_host,
+    freeze,
+    seed_of_run,
+    simulate,
+)
 
 __all__ = [
     "EPOCH",
@@ -68,8 +77,11 @@ __all__ = [
     "VirtualNs",
     "Waiting",
     "acting_while_dead",
+    "at_end_of_run",
     "current_host",
     "freeze",
     "halt_if_dead",
+    "seed_of_run",
     "simulate",
+    "unfenced",
 ]

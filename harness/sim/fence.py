@@ -15,6 +15,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import get_ident
 from typing import Any, Final, Literal, NoReturn
@@ -153,6 +155,20 @@ class Fence:
 
 _active: Fence | None = None
 _hooked: list[bool] = []
+
+
+@contextmanager
+def unfenced() -> Iterator[None]:
+    """Let what is called within reach the operating system.
+
+    For the harness's own dealings with processes that it drives itself, never for code under test.
+    """
+    global _active  # noqa: PLW0603 - as in Fence
+    fence, _active = _active, None
+    try:
+        yield
+    finally:
+        _active = fence
 
 
 def refuse(call: str, hint: str) -> NoReturn:

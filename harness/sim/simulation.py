@@ -62,6 +62,7 @@ class Simulation:
         start: Instant = EPOCH,
         limits: Limits = _NO_LIMITS,
     ) -> None:
+        self.seed: Final = seed
         self.entropy: Final = Entropy(seed)
         chooser = policy or SeededRandom(self.entropy.stream("schedule"))
         self.loop: Final = SimLoop(chooser, limits, self._make_sockets)  # type: ignore[abstract] # the fence's table has the rest
@@ -316,6 +317,22 @@ def simulate(
 def current_host() -> Host | None:
     """Return the host whose step is running, or None outside of any host or any simulation."""
     return _current[0].current_host() if _current else None
+
+
+def at_end_of_run(release: Callable[[], object]) -> None:
+    """Have ``release`` called when the present run is over, however it ends."""
+    _present().resources.callback(release)
+
+
+def seed_of_run() -> int:
+    """Return the seed of the present run."""
+    return _present().seed
+
+
+def _present() -> Simulation:
+    if not _current:
+        raise SimulationError("no simulation is open; this belongs to code that runs inside of one")
+    return _current[0]
 
 
 def freeze() -> None:

@@ -41,8 +41,11 @@ from harness.stdio.messages import CallRecord, LineError, PersonRecord, Services
 from harness.stdio.pool import Pool
 from harness.stdio.process import Listeners, StartError
 from harness.stdio.session import Session
+from harness.stdio.virtual import begin_in_lockstep, is_virtual, stock_of
 
 _TLS_PORT: Final = 443
+LAST_READS_S: Final = 5
+"""How long, in virtual time, screens that are being read may still answer before their processes end."""
 
 ServicesOf = Callable[[Environment, Machine, str], Awaitable[Services]]
 """Returns the named endpoints that a host is told of; the text is the identity token that it starts with."""
@@ -95,6 +98,7 @@ class StdioAdapter:
         self.forges = forges
         self.services = services
         self.pool = Pool(launch)
+        self.stock = stock_of(launch)
 
     def open(self, environment: Environment) -> "StdioImplementation":
         """Return a fresh instance for one run."""
@@ -145,17 +149,26 @@ class StdioImplementation:
 
     async def close(self) -> None:
         """End every process in good order, all at once, and remove the folders; raises AdapterFault."""
+        if is_virtual():
+            await asyncio.sleep(LAST_READS_S)
         ends = [session.close() for session in self._sessions.values()]
         results = await asyncio.gather(*ends, return_exceptions=True)
         self.folders.remove()
         faults = [it for it in results if isinstance(it, BaseException)]
         if faults:
             raise faults[0]
-        self.adapter.pool.stock(len(self._sessions))
+        if is_virtual():
+            self.adapter.stock.fill(len(self._sessions))
+        else:
+            self.adapter.pool.stock(len(self._sessions))
 
     async def _session(self, machine: Machine, fresh_token: Callable[[], str]) -> Session:
         """Return the conversation with a fresh process that has said hello; raises AdapterFault."""
         desk = MachineDesk(self.environment, machine, self.calls, fresh_token)
+        if is_virtual():
+            session = await begin_in_lockstep(self.adapter.launch, self.adapter.stock, desk, machine)
+            self._sessions[HostName(machine.host.name)] = session
+            return session
         try:
             started = self.adapter.pool.take()
         except StartError as error:

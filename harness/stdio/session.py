@@ -234,6 +234,10 @@ class Session:
         else:
             self._fault(Fault("real-clock", "wrote a line of the virtual clock, and the clock is real"))
 
+    def off_contract(self, text: str) -> None:
+        """Take note of a line that makes no sense to who takes lines of the virtual clock."""
+        self._fault(Fault("off-contract", text))
+
     def _fault(self, fault: Fault) -> None:
         self._faults[fault.kind] += 1
         if self._faults[fault.kind] == 1:

@@ -1,0 +1,69 @@
+"""How an adapter's command is started under the virtual clock, and how its conversation begins.
+
+Owns the variables of the environment that repeatable processes need, and the folder in which Node keeps
+modules that it compiled. A Node script is started behind ``virtual.mjs``; another program has to keep the
+lockstep of the contract itself.
+"""
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from harness.adapter import AdapterFault, Machine
+from harness.sim import SimLoop, seed_of_run
+from harness.stdio.launch import NODE_KIT, Launch, argv_of, environment_of, greeting
+from harness.stdio.lockstep import keep_step
+from harness.stdio.manifest import check_greeting
+from harness.stdio.messages import LineError
+from harness.stdio.peer import Peer
+from harness.stdio.process import StartError
+from harness.stdio.session import Desk, Session
+from harness.stdio.stepped import SteppedProcess, Stock, start_stepped
+
+VIRTUAL_MODULE: Final = NODE_KIT / "virtual.mjs"
+REPEATABLE: Final = {
+    "UV_THREADPOOL_SIZE": "1",
+    "UV_USE_IO_URING": "0",
+    "TZ": "UTC",
+    "LC_ALL": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+}
+"""One thread does a process's work in the order in which it was asked for; time zone, language and the order
+of sets are not the machine's."""
+COMPILED: Final = Path(tempfile.gettempdir()) / f"hitl-node-compiled-{os.getuid()}"
+"""Where Node keeps modules that it compiled, from process to process."""
+
+
+def is_virtual() -> bool:
+    """Return whether the present time is virtual."""
+    return isinstance(asyncio.get_running_loop(), SimLoop)
+
+
+def start_in_lockstep(launch: Launch) -> SteppedProcess:
+    """Start a process that loads its modules and waits; raises StartError."""
+    cache = {"NODE_COMPILE_CACHE": str(COMPILED)}
+    environment = {**environment_of(launch), **cache, **REPEATABLE, **launch.environment}
+    return start_stepped(argv_of(launch.command, VIRTUAL_MODULE), environment)
+
+
+def stock_of(launch: Launch) -> Stock:
+    """Return the processes of a command that are started ahead of need."""
+    return Stock(lambda: start_in_lockstep(launch))
+
+
+async def begin_in_lockstep(launch: Launch, stock: Stock, desk: Desk, machine: Machine) -> Session:
+    """Return the conversation with a fresh process that has said hello; raises AdapterFault."""
+    try:
+        process = stock.take()
+    except StartError as error:
+        raise AdapterFault(str(error)) from error
+    session = Session(desk, Peer())
+    keep_step(process, machine.host, session)
+    hello: dict[str, Any] = {**greeting(launch, "virtual"), "seed": seed_of_run()}
+    try:
+        check_greeting(await session.command("hello", **hello))
+    except LineError as error:
+        raise AdapterFault(str(error)) from error
+    return session
