@@ -18,8 +18,8 @@ from harness.identity import SIM_KEY, channel_name
 from harness.messaging import RETENTION_MS
 from harness.plan import Plan
 
-RULES: Final = ChannelRules(default=ChannelRule(history_ms=RETENTION_MS))
-"""Messages are kept for a year, as in the channel service of the message tier."""
+RULES: Final = ChannelRules(default=ChannelRule(history_ms=RETENTION_MS, mutable=True))
+"""Messages are kept for a year, as in the channel service of the message tier, and may be appended to."""
 SILENT: Final = ServerOptions(heartbeat_ms=0)
 
 
