@@ -26,6 +26,8 @@ from harness.ablation import Ablation
 from harness.adapter import Adapter
 from harness.report import Report
 from harness.scenario import Scenario
+from harness.stdio.command import PREFIX as COMMAND
+from harness.stdio.command import CommandError, adapter_of, script_of
 
 T = TypeVar("T")
 
@@ -73,9 +75,19 @@ class Catalog:
     reports: Mapping[str, Plugin[Report]]
     problems: tuple[Problem, ...]
     ablations: Mapping[str, Plugin[Ablation]] = field(default_factory=dict)
+    _commands: dict[str, Plugin[Adapter]] = field(default_factory=dict)
+    """Adapters that were asked for as ``cmd:COMMAND``, by that text and by their own name."""
 
     def adapter(self, name: str) -> Plugin[Adapter]:
-        """Return the adapter called ``name``; raises UnknownNameError."""
+        """Return the adapter called ``name``, or the one that ``cmd:COMMAND`` starts.
+
+        Raises UnknownNameError, and CommandError where the command starts no adapter.
+        """
+        if name.startswith(COMMAND) and name not in self._commands:
+            plugin = _command(name)
+            self._commands.update({name: plugin, plugin.name: plugin})
+        if name in self._commands:
+            return self._commands[name]
         return _named("adapter", self.adapters, name, self.problems)
 
     def scenario(self, name: str) -> Plugin[Scenario]:
@@ -107,8 +119,9 @@ def _named(kind: str, plugins: Mapping[str, Plugin[T]], name: str, problems: Seq
 def load_catalog(extra: Sequence[str] = ()) -> Catalog:
     """Find all plug-ins: the built-in ones, then those of ``extra``.
 
-    Each of ``extra`` is a folder (its modules and packages), a file, or ``package.module:Name``. What
-    cannot be loaded is in ``problems``; a second plug-in of a name already taken is a problem too.
+    Each of ``extra`` is a folder (its modules and packages), a file, ``package.module:Name``, or
+    ``cmd:COMMAND`` for an adapter that is a process. What cannot be loaded is in ``problems``; a second
+    plug-in of a name already taken is a problem too.
     """
     problems: list[Problem] = []
     found: dict[str, dict[str, Plugin[Any]]] = {kind: {} for kind in _EXPORTS}
@@ -118,7 +131,7 @@ def load_catalog(extra: Sequence[str] = ()) -> Catalog:
     for target in extra:
         _load_extra(problems, target, found)
     frozen = {kind: MappingProxyType(dict(sorted(plugins.items()))) for kind, plugins in found.items()}
-    return Catalog(**frozen, problems=tuple(problems))
+    return Catalog(**frozen, problems=tuple(problems))  # type: ignore[arg-type]  # values of each kind fit
 
 
 def _built_in_modules(kind: str) -> Iterator[tuple[str, Path]]:
@@ -137,7 +150,21 @@ def _modules_in(folder: Path) -> list[Path]:
     return sorted([*files, *folder.glob("[!_.]*/__init__.py")])
 
 
+def _command(reference: str) -> Plugin[Adapter]:
+    """Return the adapter that a command starts; raises CommandError."""
+    adapter = adapter_of(reference)
+    return Plugin(adapter.manifest.name, adapter, script_of(reference))
+
+
 def _load_extra(problems: list[Problem], target: str, found: dict[str, dict[str, Plugin[Any]]]) -> None:
+    if target.startswith(COMMAND):
+        try:
+            plugin = _command(target)
+        except CommandError as error:
+            problems.append(Problem(Path(target), 1, str(error)))
+        else:
+            _add(problems, found["adapters"], plugin.path, plugin.value)
+        return
     path = Path(target).resolve()
     if path.is_dir() and not (path / "__init__.py").exists():
         for module in _modules_in(path):

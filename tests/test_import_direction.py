@@ -32,6 +32,7 @@ LAYERS: Final[dict[str, frozenset[str]]] = {
     "install": frozenset({"adapter"}),
     "ablation": frozenset({"adapter"}),
     "identity": frozenset({"adapter", "channel", "model", "plan", "trace"}),
+    "kits": frozenset(),  # what processes of adapters import; it knows nothing of the harness
     "stdio": frozenset({"adapter", "model", "sim", "install"}),
     "properties": frozenset({"model", "trace"}),
 }

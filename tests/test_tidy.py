@@ -30,6 +30,7 @@ CLOCK_AND_ENTROPY: Final = (
     "harness/sim/entropy.py",
     "harness/sim/clock.py",
     "harness/ably/machine.py",  # a server outside of a simulation
+    "harness/kits/python/hitl_adapter_kit.py",  # runs in processes of adapters
     "harness/explore/stopwatch.py",  # how long the harness itself took, told and never judged
 )
 
@@ -41,6 +42,7 @@ FOREIGN_BOUNDARIES: Final = frozenset(
         ("harness/sim/tasks.py", "close_coroutine"),
         ("harness/catalog.py", "_load"),
         ("harness/world/boundary.py", "guarded"),
+        ("harness/kits/python/hitl_adapter_kit.py", "_carry_out"),
         ("harness/world/boundary.py", "open_implementation"),
         ("harness/cli/reporting.py", "_rendered"),
         ("harness/cli/__init__.py", "main"),

@@ -7,7 +7,7 @@ processes of a run: started with their host, killed with it, and all gone when t
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from jwt import InvalidTokenError
 
@@ -72,14 +72,6 @@ async def no_services(environment: Environment, machine: Machine, token: str) ->
     """Return none, for implementations that reach each other through their folders only."""
     del environment, machine, token
     return {}
-
-
-@runtime_checkable
-class PowerSwitched(Protocol):
-    """A machine that says when it loses power."""
-
-    def on_power_loss(self, callback: Callable[[], None]) -> None:
-        """Have ``callback`` called at the instant at which the present life ends."""
 
 
 class StdioAdapter:
@@ -175,8 +167,7 @@ class StdioImplementation:
             raise AdapterFault(str(error)) from error
         session, process = Session(desk, started.peer), started.process
         session.connect(process)
-        if isinstance(machine, PowerSwitched):
-            machine.on_power_loss(lambda: session.kill("lost power"))
+        machine.on_power_loss(lambda: session.kill("lost power"))
         machine.host.spawn(_outlive_nothing(session), "process")
         greeted = session.expect(started.hello)
         process.attach(asyncio.get_running_loop(), Listeners(session.received, session.exited))

@@ -141,6 +141,9 @@ class Session:
         if self._gone:
             return
         self._closing = True
+        for command, future in self._futures.items():
+            self._peer.give_up(command)
+            future.cancel()  # a call that waits for people when the run ends is nobody's fault
         try:
             await self.command("close")
             async with asyncio.timeout(PATIENCE_S["close"]):
