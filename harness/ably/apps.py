@@ -16,6 +16,7 @@ from harness.channel.connections import IdMint
 from harness.channel.errors import RefusalError
 from harness.channel.frames import Store
 from harness.channel.messages import MESSAGE_BYTES_MAX
+from harness.channel.presence import MEMBERS_MAX
 from harness.channel.rules import ChannelRules
 from harness.channel.service import ChannelService, ServiceOptions
 
@@ -28,7 +29,7 @@ class AppConfig:
     """What an operator decides about an app.
 
     ``rules`` cover its channels; ``series`` continues the serials of an earlier boot over the same store;
-    ``store`` keeps frames (``None``: nothing survives).
+    ``store`` keeps frames (``None``: nothing survives); ``members_max`` limits presence on each channel.
     """
 
     id: str
@@ -36,6 +37,7 @@ class AppConfig:
     rules: ChannelRules = field(default_factory=ChannelRules)
     series: str | None = None
     store: Store | None = None
+    members_max: int = MEMBERS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class ServerOptions:
     ``heartbeat_ms`` is also what clients are told as the longest silence (``maxIdleInterval``); 0 sends none
     and tells them to expect none. Heartbeats are always frames: one SDK does not count WebSocket pings.
     Rates are per second, ``None`` is unlimited: ``messages_per_s`` of one connection (42911), of one channel
-    (42913), ``frames_per_s`` of one connection (42924, fatal).
+    (42913), ``frames_per_s`` of one connection (42924, fatal). ``tls`` is whether sockets are encrypted, for
+    those who are told where to connect.
     """
 
     heartbeat_ms: int = 15_000
@@ -56,6 +59,7 @@ class ServerOptions:
     channel_messages_per_s: int | None = None
     frames_per_s: int | None = None
     sandbox: bool = False
+    tls: bool = False
     control: bool = False
 
 
@@ -77,6 +81,7 @@ class App:
                 state_ttl_ms=options.state_ttl_ms,
                 heartbeat_ms=options.heartbeat_ms,
                 message_bytes_max=options.message_bytes_max,
+                members_max=config.members_max,
                 presence_grace_ms=options.presence_grace_ms,
                 rules=config.rules,
             ),
@@ -97,7 +102,7 @@ class Apps:
 
     def __init__(self, seed_text: str, options: ServerOptions, configs: Iterable[AppConfig]) -> None:
         self._seed_text = seed_text
-        self._options = options
+        self.options = options
         self._ids = IdMint(f"{seed_text}:apps")
         self._apps: dict[str, App] = {}
         for config in configs:
@@ -113,7 +118,7 @@ class Apps:
 
     def add(self, config: AppConfig) -> App:
         """Add an app."""
-        app = self._apps[config.id] = App(config, self._seed_text, self._options)
+        app = self._apps[config.id] = App(config, self._seed_text, self.options)
         return app
 
     def create(self, configure: Callable[[str, IdMint], AppConfig]) -> App:

@@ -26,6 +26,7 @@ from harness.channel.commands import (
     Operate,
     Ping,
     Publish,
+    Resync,
 )
 from harness.channel.errors import ErrorInfo, RefusalError, error_info
 from harness.channel.messages import MessageAction
@@ -114,6 +115,10 @@ def _presence(frame: Fields) -> Inbound:
         return Refused(msg_serial, refused.info)
 
 
+def _sync(frame: Fields) -> Inbound:
+    return Resync(_channel(frame))
+
+
 def _annotation(frame: Fields) -> Inbound:
     return Refused(_msg_serial(frame), error_info(93002, "annotations are not offered by this server"))
 
@@ -165,6 +170,7 @@ _READERS: Final[Mapping[int, Callable[[Fields], Inbound]]] = MappingProxyType(
         Action.DETACH: _detach,
         Action.PRESENCE: _presence,
         Action.MESSAGE: _message,
+        Action.SYNC: _sync,
         Action.AUTH: _auth,
         Action.OBJECT: _object,
         Action.ANNOTATION: _annotation,

@@ -7,6 +7,7 @@ look into bytes.
 
 import asyncio
 from collections.abc import Callable
+from ssl import SSLContext
 from typing import Final
 
 from harness.ably.server import CloseSocket, Output, Server, Write
@@ -32,10 +33,10 @@ class Listener:
         self._timer_ns: int | None = None
         self._listening: asyncio.Server | None = None
 
-    async def listen(self, host: str, port: int) -> int:
+    async def listen(self, host: str, port: int, tls: SSLContext | None = None) -> int:
         """Start listening and return the port, which is chosen if ``port`` is 0. Raises ``OSError``."""
         self._listening = await self._loop.create_server(
-            lambda: _Socket(self), host, port, backlog=_BACKLOG, reuse_address=True
+            lambda: _Socket(self), host, port, backlog=_BACKLOG, reuse_address=True, ssl=tls
         )
         bound: int = self._listening.sockets[0].getsockname()[1]
         return bound

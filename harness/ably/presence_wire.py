@@ -17,7 +17,12 @@ def read_presence(wire: Fields) -> PresenceMessage:
         raise refuse(40030, f"{number} is no presence action")
     data, encoding = read_data(wire)
     return PresenceMessage(
-        PresenceAction(number), fields.text(wire, "clientId", 40012), data, encoding, read_extras(wire)
+        PresenceAction(number),
+        fields.text(wire, "clientId", 40012),
+        data,
+        encoding,
+        read_extras(wire),
+        fields.text(wire, "id") or "",
     )
 
 

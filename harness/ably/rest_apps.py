@@ -69,7 +69,7 @@ def revoke_tokens(call: Call) -> Answer:
     key = app.authenticator.keys.by_name(name)
     _require_key(call, key)
     if not key.revocable:
-        raise refuse(40300, f"tokens of the key {name} are not revocable")
+        raise refuse(40164, f"tokens of the key {name} are not revocable")
     body = call.body_map()
     targets = body.get("targets")
     if not isinstance(targets, list) or not 1 <= len(targets) <= _TARGETS_MAX:
@@ -105,7 +105,9 @@ def create_app(call: Call) -> Answer:
     except RefusalError:
         call.apps.remove(app.id)
         raise
-    return Answer(sandbox.answer(app, wire, call.request.headers.get("host", "")), 201)
+    return Answer(
+        sandbox.answer(app, wire, call.request.headers.get("host", ""), tls=call.apps.options.tls), 201
+    )
 
 
 def delete_app(call: Call, member: Member) -> Answer:

@@ -16,10 +16,11 @@ from harness.channel.capability import Capability
 from harness.channel.connections import IdMint
 from harness.channel.events import Send
 from harness.channel.grants import ANY_CLIENT, Actor, Grant
-from harness.channel.presence import PresenceAction, PresenceMessage
+from harness.channel.presence import MEMBERS_MAX, PresenceAction, PresenceMessage
 from harness.channel.rules import PERSISTED_MS, ChannelRule, ChannelRules
 
 KEYS_MAX: Final = 100
+MEMBERS_BEARABLE: Final = 1000
 ACCOUNT: Final = "hitl"
 
 
@@ -35,7 +36,14 @@ def configure(wire: Fields, app_id: str, ids: IdMint) -> AppConfig:
         if not name:
             raise refuse(40000, "a namespace must have an id")
         rules[name] = rule_of({key for key, value in namespace.items() if value is True})
-    return AppConfig(app_id, keys, ChannelRules(rules))
+    return AppConfig(app_id, keys, ChannelRules(rules), members_max=_members_max(wire))
+
+
+def _members_max(wire: Fields) -> int:
+    """Return ``limits.presence.maxMembers`` within what this server bears."""
+    presence = fields.mapping(fields.mapping(wire, "limits") or {}, "presence") or {}
+    asked = fields.whole(presence, "maxMembers")
+    return MEMBERS_MAX if asked is None else min(asked, MEMBERS_BEARABLE)
 
 
 def _key(wire: Fields, app_id: str, key_id: str, ids: IdMint) -> Key:
@@ -73,11 +81,11 @@ def _member(wire: Fields) -> PresenceMessage:
     return read_presence({**wire, "action": int(PresenceAction.ENTER)})
 
 
-def answer(app: App, wire: Fields, host: str) -> Wire:
+def answer(app: App, wire: Fields, host: str, *, tls: bool) -> Wire:
     """Return what the suites read; ``host`` is the ``Host`` that the request was sent to."""
     endpoint, _, port = host.rpartition(":")
     served: Wire = (
-        {"endpoint": endpoint, "port": int(port), "tls": False} if port.isdecimal() and endpoint else {}
+        {"endpoint": endpoint, "port": int(port), "tls": tls} if port.isdecimal() and endpoint else {}
     )
     return {
         "appId": app.id,

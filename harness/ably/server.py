@@ -232,6 +232,7 @@ class Server:
                 query.get("resume") or None,
                 query.get("recover") or None,
                 query.get("echo", "true").lower() != "false",
+                _remain_present_ms(query.get("remainPresentFor")),
             )
             self._check_continuation(app, command)
         except RefusalError as refused:
@@ -390,6 +391,11 @@ def _objection(app: App, credentials: Credentials, now_ns: int) -> ErrorInfo | N
     except RefusalError as refused:
         return refused.info
     return None
+
+
+def _remain_present_ms(text: str | None) -> int | None:
+    """Read ``remainPresentFor``: milliseconds that members outlast their connection's transport."""
+    return int(text[:9]) if text is not None and text.isascii() and text.isdecimal() else None
 
 
 def _check_version(version: str | None) -> None:

@@ -91,8 +91,8 @@ def spread(
 
 
 def sync(channel: str, serial: str, presence: PresenceSet) -> tuple[PresenceSync, ...]:
-    """Return the pages of a sync; each names the page after it, the last none (spec RTP18)."""
-    pages = presence.pages()
+    """Return the pages of a sync, one at least; each names the page after it, the last none (spec RTP18)."""
+    pages = presence.pages() or [()]
     cursors = [*(str(number) for number in range(1, len(pages))), ""]
     return tuple(
         [PresenceSync(channel, serial, cursor, page) for cursor, page in zip(cursors, pages, strict=True)]

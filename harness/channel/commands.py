@@ -20,7 +20,8 @@ class Connect:
 
     ``credentials`` is whatever the service's ``Authenticate`` function reads. ``client_id`` is a claimed
     identity. ``resume`` and ``recover`` carry an earlier connection key and follow the same rules (spec
-    RTN15, RTN16).
+    RTN15, RTN16). ``remain_present_ms`` is how long its members stay present once its transport is lost,
+    ``None`` for the service's own choice.
     """
 
     credentials: object
@@ -28,6 +29,7 @@ class Connect:
     resume: str | None = None
     recover: str | None = None
     echo: bool = True
+    remain_present_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,13 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class Resync:
+    """Ask for the members of an attached channel again (spec RTP19)."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """Ask for one page of history; the answer carries ``request_id``."""
 
@@ -106,5 +115,7 @@ class Close:
     """End the connection for good; its state is discarded at once."""
 
 
-Command: TypeAlias = Attach | Detach | Publish | Operate | Announce | History | Authorise | Ping | Close
+Command: TypeAlias = (
+    Attach | Detach | Publish | Operate | Announce | Resync | History | Authorise | Ping | Close
+)
 """What may arrive on an established connection."""

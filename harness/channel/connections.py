@@ -131,7 +131,8 @@ class Connection:
     """One client's connection state. ``deadlines_ns`` says what is awaited and when.
 
     ``entered`` names the channels on which it announced presence, ``departed`` the members that were taken
-    for gone while it had no transport.
+    for gone while it had no transport. ``remain_present_ms`` is how long they may be without one, ``None``
+    for the service's own choice.
     """
 
     __slots__ = (
@@ -146,6 +147,7 @@ class Connection:
         "id",
         "key",
         "presence",
+        "remain_present_ms",
         "transport",
     )
 
@@ -161,6 +163,7 @@ class Connection:
         self.attachments: dict[str, Attachment] = {}
         self.entered: dict[str, None] = {}
         self.departed: dict[str, tuple[PresenceMessage, ...]] = {}
+        self.remain_present_ms: int | None = None
         self.answers = AnswerMemory()
         self.deadlines_ns: dict[DeadlineKind, int] = {}
         self.due_ns: int | None = None

@@ -41,6 +41,8 @@ STATUS_BY_CODE: Final[Mapping[int, int]] = MappingProxyType(
         40144: 401,  # token unreadable
         40145: 401,  # token unreadable
         40160: 401,  # capability denied
+        40161: 401,  # identity required
+        40164: 401,  # tokens of this key can not be revoked
         40165: 401,  # mode not requested at attach
         40166: 401,  # anonymous client with rights on its own messages only
         40170: 401,  # the client's token source failed

@@ -1,7 +1,7 @@
 """The hub: all channels, who is attached to them, and who may do what there.
 
-Owns authorisation of channel operations (Ably capabilities, codes 40012, 40160, 40165, 40166, 93002),
-attaching with backlog, and fan-out in attach order. The invariant: a subscriber's deliveries are exactly
+Owns authorisation of channel operations (Ably capabilities, codes 40012, 40160, 40161, 40165, 40166, 93002),
+who is attached, and fan-out in attach order. The invariant: a subscriber's deliveries are exactly
 the log's frames after its start, in order, less those that its echo setting suppresses. Does not know how
 connections come and go (``service`` does).
 """
@@ -9,29 +9,28 @@ connections come and go (``service`` does).
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
-from itertools import groupby
 from typing import Final, NamedTuple
 
 from harness.channel.announcing import spoken_for, spread, stamp_presence, sync
-from harness.channel.attachments import Attachment, AttachOptions, deliver, parse_options
+from harness.channel.attaching import start
+from harness.channel.attachments import Attachment, deliver, parse_options
 from harness.channel.capability import Capability
 from harness.channel.claims import user_claim
 from harness.channel.commands import Attach
-from harness.channel.errors import ErrorInfo, error_info, refusal
-from harness.channel.events import Attached, Deliver, Event, Send, TransportId
+from harness.channel.errors import refusal
+from harness.channel.events import Deliver, Event, Send, TransportId
 from harness.channel.frames import Frame, Store
 from harness.channel.frozen_json import FrozenDict
 from harness.channel.grants import Actor, publishing_identity
 from harness.channel.history import HistoryPage, HistoryQuery
 from harness.channel.log import ChannelLog
-from harness.channel.messages import Message, MessageAction, check_publish, with_checked_extras
+from harness.channel.messages import Message, check_publish, with_checked_extras
 from harness.channel.modes import DEFAULT_MODES, Mode, granted_modes, includes
 from harness.channel.names import ChannelName, parse_channel_name
 from harness.channel.occupancy import Occupancy, occupancy
 from harness.channel.operations import OPERATIONS_BY_ACTION
 from harness.channel.presence import PresenceAction, PresenceMessage, PresencePage, PresenceSet
 from harness.channel.rules import ChannelRules
-from harness.channel.serials import channel_serial_of
 
 _SWEEP_AT: Final = 1024
 """Idle channels are looked for each time the number of channels has doubled from here."""
@@ -61,19 +60,31 @@ class _Rights(Enum):
 class _Channel:
     __slots__ = ("attachments", "log", "name", "presence")
 
-    def __init__(self, name: str, log: ChannelLog) -> None:
+    def __init__(self, name: str, log: ChannelLog, members_max: int) -> None:
         self.name = name
         self.log = log
         self.attachments: dict[tuple[str, str], Attachment] = {}
-        self.presence = PresenceSet(log.rule.retention_ms)
+        self.presence = PresenceSet(log.rule.retention_ms, members_max)
 
 
 class ChannelHub:
     """All channels of one service. Times are Unix milliseconds."""
 
-    __slots__ = ("_channels", "_message_bytes_max", "_names", "_rules", "_series", "_store", "_sweep_at")
+    __slots__ = (
+        "_channels",
+        "_members_max",
+        "_message_bytes_max",
+        "_names",
+        "_rules",
+        "_series",
+        "_store",
+        "_sweep_at",
+    )
 
-    def __init__(self, series: str, rules: ChannelRules, store: Store, message_bytes_max: int) -> None:
+    def __init__(
+        self, series: str, rules: ChannelRules, store: Store, message_bytes_max: int, members_max: int
+    ) -> None:
+        self._members_max = members_max
         self._series = series
         self._rules = rules
         self._store = store
@@ -96,7 +107,7 @@ class ChannelHub:
     ) -> tuple[Attachment, tuple[Event, ...]]:
         """Attach (again) and return the attachment with Attached and its backlog, in that order (spec RTL17).
 
-        Refusals: 40010 name, 40003 parameters, 40160 no permitted mode or identity required.
+        Refusals: 40010 name, 40003 parameters, 40160 no permitted mode, 40161 identity required.
         """
         name = self._name(command.channel)
         options = parse_options({**name.params, **command.params} if name.params else command.params)
@@ -111,7 +122,7 @@ class ChannelHub:
         attachment = Attachment(
             command.channel, channel.log, actor.connection_id, transport, requested, modes, options, echo=echo
         )
-        attached, backlog = _start(attachment, command.channel_serial, previous, now_ms)
+        attached, backlog = start(attachment, command.channel_serial, previous, now_ms)
         channel.attachments[(actor.connection_id, command.channel)] = attachment
         if not channel.presence or not includes(modes, Mode.PRESENCE_SUBSCRIBE):
             return attachment, (attached, *backlog)
@@ -122,6 +133,14 @@ class ChannelHub:
         """End an attachment."""
         base = self._name(attachment.channel).base
         self._channels[base].attachments.pop((attachment.connection_id, attachment.channel), None)
+
+    def resync(self, attachment: Attachment, now_ms: int) -> tuple[Send, ...]:
+        """Return the members of a channel once more, to whoever may see them and asks (spec RTP19)."""
+        if not includes(attachment.modes, Mode.PRESENCE_SUBSCRIBE):
+            return ()
+        channel = self._channel(self._name(attachment.channel), now_ms)
+        pages = sync(attachment.channel, channel.log.mark(now_ms), channel.presence)
+        return tuple([Send(attachment.transport, page) for page in pages])
 
     def modes_under(self, attachment: Attachment, capability: Capability) -> Mode:
         """Return what another capability grants of the modes that an attachment asked for."""
@@ -224,7 +243,12 @@ class ChannelHub:
         claim = user_claim(actor.grant.user_claims, name.base) if actor.grant.user_claims else None
         stamped = stamp_presence(actor, messages, claim, id_base, now_ms, self._message_bytes_max)
         serial = target.log.step(now_ms)
-        changed = target.presence.admit(stamped, serial)
+        new = [
+            made
+            for made, sent in zip(stamped, messages, strict=True)
+            if not target.presence.repeats(made, sent.id)
+        ]
+        changed = target.presence.admit(new, serial)
         return Accepted(
             (None,) * len(stamped), spread(target.attachments.values(), changed, serial, id_base, now_ms)
         )
@@ -309,7 +333,7 @@ class ChannelHub:
                 self._sweep(now_ms)
             rule = self._rules.rule_for(name.namespace)
             log = ChannelLog(name.base, rule, self._series, now_ms, self._store)
-            channel = self._channels[name.base] = _Channel(name.base, log)
+            channel = self._channels[name.base] = _Channel(name.base, log, self._members_max)
         return channel
 
     def _sweep(self, now_ms: int) -> None:
@@ -328,7 +352,7 @@ class ChannelHub:
     @staticmethod
     def _require_identity(actor: Actor, channel: _Channel) -> None:
         if channel.log.rule.identified_only and actor.client_id is None:
-            raise refusal(40160, f"channel {channel.name!r} is for identified clients only")
+            raise refusal(40161, f"channel {channel.name!r} is for identified clients only")
 
     @staticmethod
     def _require_mode(actor: Actor, target: _Channel, channel: str, mode: Mode) -> None:
@@ -340,102 +364,6 @@ class ChannelHub:
             raise refusal(
                 40165, f"channel {channel!r} was attached without the mode {(mode.name or '').lower()}"
             )
-
-
-def _start(
-    attachment: Attachment, serial: str | None, previous: Attachment | None, now_ms: int
-) -> tuple[Attached, tuple[Deliver, ...]]:
-    """Place a new attachment in the log: continue after ``serial``, rewind, or start at the present."""
-    log = attachment.log
-    if serial is not None:
-        return _continue(attachment, serial, now_ms)
-    attachment.after_serial = log.mark(now_ms)
-    rewound, error = ((), None) if previous else _rewound(log, attachment.options, now_ms)
-    wanted = [message for message in rewound if attachment.wants(message.connection_id)]
-    for message in wanted:
-        attachment.contact(message)
-    backlog = _rewind_deliveries(attachment.channel, wanted)
-    return _attached(attachment, attachment.after_serial, backlog, error, resumed=False), tuple(backlog)
-
-
-def _continue(attachment: Attachment, serial: str, now_ms: int) -> tuple[Attached, tuple[Deliver, ...]]:
-    """Resume after ``serial`` (spec RTL4c1), also on a transport that was attached before.
-
-    The client's serial is what counts, not what was sent: a client discards messages while it attaches
-    (RTL17), so those under way must come again. One that reads on meanwhile has to recognise them by their
-    serials.
-
-    With RESUMED, ATTACHED carries the serial that delivery starts after: a transport lost between it and
-    the backlog then loses nothing. Without, it carries the present, the bound for history up to the attach.
-    """
-    log = attachment.log
-    present = log.mark(now_ms)
-    replay = log.replay(serial, now_ms)
-    attachment.after_serial = replay.after_serial if replay.frames else present
-    backlog: list[Deliver] = []
-    conflated: dict[str, str] = {}
-    for frame in replay.frames if attachment.subscribes else ():
-        if not attachment.wants(frame.connection_id):
-            continue
-        operation = frame.messages[0]
-        if operation.version and operation.version.serial <= conflated.get(operation.serial, ""):
-            continue
-        if operation.action is not MessageAction.CREATE and attachment.needs_whole(frame):
-            latest = log.message(operation.serial, now_ms)
-            if latest.version:
-                conflated[operation.serial] = latest.version.serial
-            backlog.append(deliver(attachment.channel, frame, (latest,)))
-        else:
-            backlog.append(deliver(attachment.channel, frame, frame.messages))
-    resumed = replay.error is None
-    carried = replay.after_serial if resumed and backlog else present
-    return _attached(attachment, carried, backlog, replay.error, resumed=resumed), tuple(backlog)
-
-
-def _attached(
-    attachment: Attachment,
-    serial: str,
-    backlog: list[Deliver] | tuple[()],
-    error: ErrorInfo | None,
-    *,
-    resumed: bool,
-) -> Attached:
-    return Attached(
-        attachment.channel,
-        serial,
-        attachment.modes,
-        attachment.options.applied,
-        resumed,
-        bool(backlog),
-        error,
-    )
-
-
-def _rewound(
-    log: ChannelLog, options: AttachOptions, now_ms: int
-) -> tuple[tuple[Message, ...], ErrorInfo | None]:
-    if options.rewind_count is not None:
-        return (log.newest(options.rewind_count, now_ms) if options.rewind_count else ()), None
-    if options.rewind_ms is None:
-        return (), None
-    found = log.since(now_ms - options.rewind_ms, now_ms)
-    if len(found) <= options.rewind_limit:
-        return found, None
-    cut = error_info(90004, f"the rewind was cut to its newest {options.rewind_limit} messages")
-    return found[-options.rewind_limit :], cut
-
-
-def _rewind_deliveries(channel: str, messages: list[Message]) -> list[Deliver]:
-    """Return the messages in the frames that they were published in."""
-    deliveries: list[Deliver] = []
-    for channel_serial, group in groupby(messages, key=lambda message: channel_serial_of(message.serial)):
-        together = tuple(group)
-        first = together[0]
-        frame_id = (first.id or "").rpartition(":")[0]
-        deliveries.append(
-            Deliver(channel, channel_serial, frame_id, first.connection_id, first.timestamp_ms, together)
-        )
-    return deliveries
 
 
 def _stamp(message: Message, client_id: str | None, claim: str | None, operations: frozenset[str]) -> Message:

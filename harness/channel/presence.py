@@ -19,7 +19,7 @@ from harness.channel.history import Direction, HistoryQuery
 from harness.channel.messages import Data, Message, check_extras, check_size
 
 MEMBERS_MAX: Final = 200
-"""Most members of one channel (Ably account limits)."""
+"""Most members of one channel, unless its service says otherwise (Ably account limits)."""
 SYNC_PAGE: Final = 100
 """Members in one page of a sync; readers have to follow the cursor anyway."""
 HISTORY_MAX: Final = 10_000
@@ -44,7 +44,7 @@ class PresenceMessage:
     """One statement about one member. A client fills ``action`` to ``extras``; the server writes the rest.
 
     ``id`` is ``<connection id>:<msg serial>:<index>``, or starts otherwise if the server speaks for a member
-    that is gone (spec RTP2b1).
+    that is gone (spec RTP2b1). One that a client fills in counts only as :meth:`PresenceSet.repeats` says.
     """
 
     action: PresenceAction
@@ -85,9 +85,10 @@ def check_presence(message: PresenceMessage, bytes_max: int) -> PresenceMessage:
 class PresenceSet:
     """The members of one channel. Times are Unix milliseconds."""
 
-    __slots__ = ("_changes", "_count", "_members", "_retention_ms")
+    __slots__ = ("_changes", "_count", "_members", "_members_max", "_retention_ms")
 
-    def __init__(self, retention_ms: int) -> None:
+    def __init__(self, retention_ms: int, members_max: int = MEMBERS_MAX) -> None:
+        self._members_max = members_max
         self._retention_ms = retention_ms
         self._members: dict[tuple[str | None, str | None], PresenceMessage] = {}
         self._changes: deque[_Change] = deque(maxlen=HISTORY_MAX)
@@ -128,13 +129,23 @@ class PresenceSet:
             for message in messages
             if message.action is not PresenceAction.LEAVE
         } - self._members.keys()
-        if len(self._members) + len(entering) > MEMBERS_MAX:
-            raise refusal(91003, f"the channel would have more than {MEMBERS_MAX} members")
+        if len(self._members) + len(entering) > self._members_max:
+            raise refusal(91003, f"the channel would have more than {self._members_max} members")
         changes = tuple([change for change in map(self._apply, messages) if change is not None])
         for change in changes:
             self._count += 1
             self._changes.append(_Change(self._count, serial, change))
         return changes
+
+    def repeats(self, message: PresenceMessage, claimed_id: str) -> bool:
+        """Whether a client enters again as the very member that is present (spec RTP17g): no change."""
+        member = self._members.get((message.connection_id, message.client_id))
+        return (
+            member is not None
+            and member.id == claimed_id
+            and message.action is not PresenceAction.LEAVE
+            and (member.data, member.encoding) == (message.data, message.encoding)
+        )
 
     def of_connection(self, connection_id: str) -> tuple[PresenceMessage, ...]:
         """Return the members that one connection has entered."""

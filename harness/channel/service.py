@@ -35,6 +35,7 @@ from harness.channel.commands import (
     Operate,
     Ping,
     Publish,
+    Resync,
 )
 from harness.channel.connections import Connection, ConnectionTable, DeadlineKind, IdMint, Presence
 from harness.channel.errors import AuthError, ErrorInfo, RefusalError, error_info, refusal
@@ -61,6 +62,7 @@ from harness.channel.frames import Store, VolatileStore
 from harness.channel.grants import ANY_CLIENT, Actor, Authenticate, Grant, assume_identity
 from harness.channel.hub import ChannelHub
 from harness.channel.messages import MESSAGE_BYTES_MAX
+from harness.channel.presence import MEMBERS_MAX
 from harness.channel.rules import NS_PER_MS, ChannelRules
 
 _STARTS_ANEW: Final = frozenset({80008, 80018})
@@ -91,6 +93,7 @@ class ServiceOptions:
     heartbeat_ms: int = 0
     message_bytes_max: int = MESSAGE_BYTES_MAX
     channels_per_connection_max: int = 200
+    members_max: int = MEMBERS_MAX
     presence_grace_ms: int = 15_000
     ack_order: AckOrder = AckOrder.ACK_FIRST
     prompt_before_expiry_ms: int = 30_000
@@ -121,6 +124,7 @@ class ChannelService:
             self.options.rules,
             store or VolatileStore(),
             self.options.message_bytes_max,
+            self.options.members_max,
         )
 
     def connections(self) -> tuple[Connection, ...]:
@@ -165,6 +169,7 @@ class ChannelService:
         connection_id, new_key = self._mint.next()
         actor = Actor(actor.grant, actor.client_id, connection_id)
         connection = Connection(connection_id, new_key, actor, transport, echo=command.echo)
+        connection.remain_present_ms = command.remain_present_ms
         self._connections.add(connection)
         self._await_live_deadlines(connection, now_ns)
         return (*effects, Send(transport, self._connected(connection, error)))
@@ -189,6 +194,7 @@ class ChannelService:
             connection.key = self._mint.another_key(connection.id)
         connection.actor = Actor(actor.grant, actor.client_id, connection.id)
         connection.echo = command.echo
+        connection.remain_present_ms = command.remain_present_ms
         self._await_live_deadlines(connection, now_ns)
         restored = self._restore(connection, now_ns // NS_PER_MS) if connection.departed else ()
         return (*superseded, Send(transport, self._connected(connection, None)), *restored)
@@ -303,7 +309,9 @@ class ChannelService:
         self._connections.unbind(connection)
         deadlines_ns = {DeadlineKind.DISCARD_STATE: now_ns + self.options.state_ttl_ms * NS_PER_MS}
         if connection.entered:
-            leave_ns = now_ns + self.options.presence_grace_ms * NS_PER_MS
+            asked_ms = connection.remain_present_ms
+            grace_ms = self.options.presence_grace_ms if asked_ms is None else asked_ms
+            leave_ns = now_ns + min(grace_ms, self.options.state_ttl_ms) * NS_PER_MS
             deadlines_ns[DeadlineKind.LEAVE_PRESENCE] = leave_ns
         self._connections.schedule(connection, deadlines_ns)
 
@@ -349,6 +357,9 @@ class ChannelService:
                 answer = self._attach(connection, command, now_ms)
             case Detach():
                 answer = self._detach(connection, command, now_ms)
+            case Resync():
+                attachment = connection.attachments.get(command.channel)
+                answer = () if attachment is None else self.hub.resync(attachment, now_ms)
             case History():
                 answer = (self._history(connection, command, now_ms),)
             case Authorise():

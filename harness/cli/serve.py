@@ -58,6 +58,12 @@ def serve(  # noqa: PLR0913 - one parameter per option
     heartbeat_ms: Annotated[
         int, typer.Option(min=0, metavar="MS", help="Longest silence on a connection; 0: no heartbeats.")
     ] = 15_000,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Serve over TLS with this certificate (PEM).")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its private key, if it is in another file.")
+    ] = None,
     log_level: Annotated[LogLevel, typer.Option(help="What to log to standard error.")] = LogLevel.WARNING,
 ) -> int:
     """Serve the Ably protocol on this machine, for the real SDKs. Ctrl-C ends it."""
@@ -70,7 +76,16 @@ def serve(  # noqa: PLR0913 - one parameter per option
     from harness.cli.serving import ServeRequest, serve_until_told  # noqa: PLC0415 - `hitl --help` starts at once
 
     request = ServeRequest(
-        host, port, tuple(key or ()), tuple(rule or ()), data_dir, heartbeat_ms, control, enforce_limits
+        host,
+        port,
+        tuple(key or ()),
+        tuple(rule or ()),
+        data_dir,
+        heartbeat_ms,
+        control,
+        enforce_limits,
+        tls_cert,
+        tls_key,
     )
     return serve_until_told(request)
 

@@ -9,6 +9,7 @@ import contextlib
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import Final
 
 import typer
@@ -47,11 +48,14 @@ class ServeRequest:
     heartbeat_ms: int
     control: bool
     enforce_limits: bool
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
 
 def serve_until_told(request: ServeRequest) -> int:
     """Serve until a signal ends it; raise ``UserError`` for input that can not be served."""
     rules = _rules(request.rules)
+    tls = _tls(request.tls_cert, request.tls_key)
     database = None if request.data_dir is None else _database(request.data_dir, wall_ns() // 1_000_000)
     configs = _apps(request.keys, rules, database)
     limits = {"messages_per_s": 50, "channel_messages_per_s": 50, "frames_per_s": 2000}
@@ -59,25 +63,28 @@ def serve_until_told(request: ServeRequest) -> int:
         heartbeat_ms=request.heartbeat_ms,
         sandbox=True,
         control=request.control,
+        tls=tls is not None,
         **(limits if request.enforce_limits else {}),
     )
     try:
-        asyncio.run(_run(request, options, configs))
+        asyncio.run(_run(request, options, configs, tls))
     finally:
         if database is not None:
             database.close()
     return 0
 
 
-async def _run(request: ServeRequest, options: ServerOptions, configs: tuple[AppConfig, ...]) -> None:
+async def _run(
+    request: ServeRequest, options: ServerOptions, configs: tuple[AppConfig, ...], tls: SSLContext | None
+) -> None:
     listener = Listener(Server(fresh_text(), options, configs), wall_ns)
     try:
-        port = await listener.listen(request.host, request.port)
+        port = await listener.listen(request.host, request.port, tls)
     except OSError as error:
         raise UserError(
             f"{request.host}:{request.port}: {error.strerror or error}. Try --port 0, which picks a free one."
         ) from None
-    for line in _greeting(request.host, port, configs[0].keys[0].text, control=request.control):
+    for line in _greeting(request.host, port, configs[0].keys[0].text, request):
         typer.echo(line)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -88,20 +95,41 @@ async def _run(request: ServeRequest, options: ServerOptions, configs: tuple[App
     listener.close()
 
 
-def _greeting(host: str, port: int, key: str, *, control: bool) -> list[str]:
+def _greeting(host: str, port: int, key: str, request: ServeRequest) -> list[str]:
     """Return one line per SDK: how to point it here."""
+    encrypted = request.tls_cert is not None
+    base = f"http{'s' if encrypted else ''}://{host}:{port}"
     javascript = f"endpoint: '{host}', port: {port}, tls: false, key: '{key}'"
+    realtime = f"key='{key}', endpoint='{host}:{port}', tls=False"
     rest = f"key='{key}', use_token_auth=True, endpoint='{host}', port={port}, tls=False"
+    if encrypted:
+        javascript = f"endpoint: '{host}', tlsPort: {port}, key: '{key}'"
+        realtime = f"key='{key}', endpoint='{host}:{port}'"
+        rest = f"key='{key}', endpoint='{host}', tls_port={port}"
     lines = [
-        f"Serving the Ably protocol on http://{host}:{port} with the key {key}",
+        f"Serving the Ably protocol on {base} with the key {key}",
         f"  JavaScript       new Ably.Realtime({{{javascript}}})",
-        f"  Python realtime  AblyRealtime(key='{key}', endpoint='{host}:{port}', tls=False)",
+        f"  Python realtime  AblyRealtime({realtime})",
         f"  Python REST      AblyRest({rest})",
-        f"  SDK test suites  ABLY_LOCAL_SANDBOX_URL=http://{host}:{port}",
+        f"  SDK test suites  ABLY_LOCAL_SANDBOX_URL={base}",
     ]
-    if control:
-        lines.append(f"  Faults           POST http://{host}:{port}/control/faults")
+    if request.control:
+        lines.append(f"  Faults           POST {base}/control/faults")
     return lines
+
+
+def _tls(certificate: Path | None, key: Path | None) -> SSLContext | None:
+    """Return how to encrypt, ``None`` for not at all."""
+    if certificate is None:
+        if key is not None:
+            raise UserError(f"--tls-key {key}: a key needs its certificate; add --tls-cert FILE.")
+        return None
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise UserError(f"--tls-cert {certificate}: {error.strerror or error}.") from None
+    return context
 
 
 def _rules(texts: tuple[str, ...]) -> ChannelRules:

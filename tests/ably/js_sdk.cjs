@@ -16,7 +16,7 @@ const options = (more) => ({
 });
 
 async function until(condition) {
-  const end = Date.now() + 10000;
+  const end = Date.now() + 60000;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`waited in vain: ${condition}`);
     await new Promise((done) => setTimeout(done, 5));

@@ -261,6 +261,44 @@ def test_a_long_sync_comes_in_pages(world: World) -> None:
     assert not first["channelSerial"].endswith(":")
 
 
+def test_a_sync_is_repeated_for_a_subscriber_that_asks(world: World, client: Client) -> None:
+    other = world.connect()
+    other.attach("room")
+    other.send(action=Action.SYNC, channel="room")
+    assert other.frame(Action.SYNC)["presence"] == []
+    enter(client, 0)
+    other.frames()
+    other.send(action=Action.SYNC, channel="room")
+    sync = other.frame(Action.SYNC)
+    assert sync["channelSerial"].endswith(":")
+    assert [member["clientId"] for member in sync["presence"]] == ["alice"]
+
+
+def test_a_sync_is_for_those_only_who_may_see_presence(world: World, client: Client) -> None:
+    enter(client, 0)
+    stranger, narrow = world.connect(), world.connect()
+    stranger.frames()
+    stranger.send(action=Action.SYNC, channel="room")
+    narrow.attach("room", params={"modes": "subscribe"})
+    narrow.send(action=Action.SYNC, channel="room")
+    assert stranger.frames() + narrow.frames() == []
+
+
+def test_entering_again_as_the_same_member_changes_nothing(world: World, client: Client) -> None:
+    """An SDK does so after every attach (spec RTP17g); it names the id under which it is present."""
+    other = world.connect()
+    other.attach("room")
+    enter(client, 0, data="here")
+    member_id = other.frame(Action.PRESENCE)["presence"][0]["id"]
+    client.frames()
+    enter(client, 1, data="here", id=member_id)
+    assert client.frame(Action.ACK)["msgSerial"] == 1
+    assert other.frames() == []
+    enter(client, 2, data="moved", id=member_id)
+    moved = other.frame(Action.PRESENCE)["presence"][0]
+    assert (moved["data"], moved["id"] == member_id) == ("moved", False)
+
+
 @pytest.mark.parametrize("farewell", [Action.CLOSE, Action.DETACH])
 def test_members_leave_at_once_with_a_farewell(world: World, client: Client, farewell: Action) -> None:
     other = world.connect()
@@ -286,6 +324,22 @@ def test_members_of_a_lost_connection_leave_after_15_s_and_return_with_it(world:
     assert other.frame(Action.PRESENCE)["presence"][0]["action"] == 3
     world.connect(resume=key, clientId="alice")
     assert other.frame(Action.PRESENCE)["presence"][0]["action"] == 2
+
+
+@pytest.mark.parametrize(("asked", "leaves_after_s"), [("1000", 1), ("0", 0), ("9" * 30, 120), ("soon", 15)])
+def test_a_client_may_say_how_long_its_members_outlast_its_transport(
+    world: World, asked: str, leaves_after_s: float
+) -> None:
+    client, other = world.connect(clientId="alice", remainPresentFor=asked), world.connect()
+    other.attach("room")
+    enter(client, 0)
+    other.frames()
+    client.drop()
+    if leaves_after_s:
+        world.pass_s(leaves_after_s - 0.1)
+        assert other.frames() == []
+    world.pass_s(0.1)
+    assert other.frame(Action.PRESENCE)["presence"][0]["action"] == 3
 
 
 def test_a_resume_in_time_spares_everybody_the_leave(world: World) -> None:

@@ -227,7 +227,7 @@ def test_a_client_that_may_be_anybody_can_say_so(world: World) -> None:
 
 def test_only_revocable_keys_revoke(world: World) -> None:
     body = {"targets": ["clientId:alice"]}
-    assert world.http("POST", f"/keys/{KEY.name}/revokeTokens", body).code == 40300
+    assert world.http("POST", f"/keys/{KEY.name}/revokeTokens", body).code == 40164
     assert world.http("POST", f"/keys/{REVOCABLE.name}/revokeTokens", body).code == 40101
 
 

@@ -19,7 +19,7 @@ from tests.ably.wire import APP, KEY, OTHER, jwt
 
 ably = pytest.importorskip("ably", reason="the SDK is not installed")
 
-TIMEOUT_S: Final = 10
+TIMEOUT_S: Final = 60
 T = TypeVar("T")
 pytestmark = pytest.mark.filterwarnings("default")
 

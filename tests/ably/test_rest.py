@@ -315,6 +315,24 @@ def test_an_app_is_made_used_and_deleted_as_test_suites_do(world: World) -> None
     assert world.connect(key=first["keyStr"]).frame(Action.ERROR)["error"]["code"] == 40101
 
 
+def test_an_app_may_ask_for_more_presence_members_than_the_usual(world: World) -> None:
+    request = {"limits": {"presence": {"maxMembers": 250}}}
+    key = world.http("POST", "/apps", request, auth=None).value["keys"][0]["keyStr"]
+    crowd = world.connect(key=key)
+    crowd.frames()
+    for serial, first in enumerate((0, 125, 250)):
+        members = [{"action": 2, "clientId": f"c{number}"} for number in range(first, first + 125)]
+        crowd.send(action=Action.PRESENCE, channel="room", msgSerial=serial, presence=members)
+    answers = crowd.frames(Action.ACK, Action.NACK)
+    assert [answer["action"] for answer in answers] == [Action.ACK, Action.ACK, Action.NACK]
+    assert answers[-1]["error"]["code"] == 91003
+
+
+def test_an_app_of_an_encrypted_server_says_so() -> None:
+    reply = World(sandbox=True, tls=True).http("POST", "/apps", {}, auth=None, Host="localhost:9010")
+    assert reply.value["tls"] is True
+
+
 def test_apps_are_made_only_where_the_sandbox_is_on(world: World) -> None:
     assert World(sandbox=False).http("POST", "/apps", {}, auth=None).code == 40400
     assert world.http("POST", "/apps", {"keys": [{"capability": "nonsense"}]}, auth=None).code == 40000

@@ -11,8 +11,9 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
+from ssl import create_default_context
 from typing import IO, Any
 
 import pytest
@@ -23,6 +24,8 @@ from harness.cli.errors import UserError
 from harness.cli.serve import serve
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
 COMMAND = (
     "import typer; from harness.cli.serve import serve;"
     "app = typer.Typer(pretty_exceptions_enable=False); app.command()(serve); app()"
@@ -65,7 +68,7 @@ def address(lines: list[str]) -> tuple[int, str]:
 
 
 def ask(port: int, key: str, method: str, path: str, body: Any = None) -> Any:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     headers = {
         "Authorization": f"Basic {b64encode(key.encode()).decode()}",
         "Content-Type": "application/json",
@@ -87,8 +90,22 @@ def test_it_starts_within_a_second_and_says_how_to_connect() -> None:
         assert f"AblyRealtime(key='{key}', endpoint='127.0.0.1:{port}', tls=False)" in text
         assert ask(port, key, "GET", "/control/connections") == []
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(PATIENCE_S) == 0
     print(f"hitl serve was ready after {took_s:.2f} s")  # noqa: T201 - a figure to read; no timed assertion
+
+
+def test_it_serves_over_tls_where_a_certificate_is_given() -> None:
+    with serving("--tls-cert", str(CERTIFICATE)) as (_, lines):
+        port, key = address(lines)
+        text = "".join(lines)
+        assert f"https://127.0.0.1:{port}" in lines[0]
+        assert f"new Ably.Realtime({{endpoint: '127.0.0.1', tlsPort: {port}, key: '{key}'}})" in text
+        assert f"AblyRest(key='{key}', endpoint='127.0.0.1', tls_port={port})" in text
+        trusting = create_default_context(cafile=str(CERTIFICATE))
+        connection = HTTPSConnection("127.0.0.1", port, timeout=PATIENCE_S, context=trusting)
+        connection.request("GET", "/time")
+        assert json.loads(connection.getresponse().read())[0] > 0
+        connection.close()
 
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
@@ -119,6 +136,9 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         (["--rule", "ns:fast"], "persisted, persist-last, mutable, identified"),
         (["--rule", "nothing"], "NAMESPACE:SETTING"),
         (["--data-dir", "/dev/null/x"], "--data-dir"),
+        (["--tls-cert", "/nowhere.pem"], "--tls-cert /nowhere.pem"),
+        (["--tls-cert", __file__], "--tls-cert"),
+        (["--tls-key", "key.pem"], "add --tls-cert"),
     ],
 )
 def test_what_can_not_be_served_is_refused_with_the_next_step(options: list[str], text: str) -> None:

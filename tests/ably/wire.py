@@ -36,10 +36,11 @@ NO_HEARTBEATS: Final = ServerOptions(heartbeat_ms=0, sandbox=True, control=True)
 
 
 def jwt(claims: dict[str, Any], secret: str = KEY.secret, header: dict[str, Any] | None = None) -> str:
-    """Sign claims as an application server would; ``iat`` and ``exp`` are filled in."""
+    """Sign claims as an application server would; ``iat`` and ``exp`` are filled in, ``None`` is left out."""
     times = {"iat": START_NS // NS_PER_S, "exp": START_NS // NS_PER_S + 3600}
     head = {"alg": "HS256", "typ": "JWT", "kid": KEY.name, **(header or {})}
-    signed = f"{_segment(head)}.{_segment({**times, **claims})}"
+    present = {name: value for name, value in head.items() if value is not None}
+    signed = f"{_segment(present)}.{_segment({**times, **claims})}"
     mac = hmac.digest(secret.encode(), signed.encode(), "sha256")
     return f"{signed}.{urlsafe_b64encode(mac).decode().rstrip('=')}"
 

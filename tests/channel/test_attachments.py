@@ -70,7 +70,7 @@ def test_a_bad_channel_name_fails_the_channel_with_40010() -> None:
 
 def test_an_anonymous_client_can_not_attach_a_channel_for_identified_ones() -> None:
     service = Service(rules=rules(known=ChannelRule(identified_only=True)))
-    assert failure_code(service, grant(None), "known") == 40160
+    assert failure_code(service, grant(None), "known") == 40161
 
 
 def test_one_connection_has_a_limited_number_of_channels() -> None:

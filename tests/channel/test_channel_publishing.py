@@ -212,7 +212,7 @@ def test_privileged_extras_need_their_capability() -> None:
 
 def test_a_channel_for_identified_clients_refuses_anonymous_ones() -> None:
     service = Service(rules=rules(known=ChannelRule(identified_only=True)))
-    assert nack_code(service.publishing(service.join(grant(None)), "m", channel="known:a")) == 40160
+    assert nack_code(service.publishing(service.join(grant(None)), "m", channel="known:a")) == 40161
     assert service.publish(service.join("alice"), "m", channel="known:a").serials
 
 
