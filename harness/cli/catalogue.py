@@ -16,10 +16,13 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from harness import results
+from harness.adapter import Requires
 from harness.catalog import Catalog, suggest
 from harness.cli.errors import UserError
 from harness.cli.paint import page_width, paint
 from harness.cli.plugins import catalog_with
+from harness.install.folders import NotInstalledError
+from harness.install.standing import standing
 from harness.narrate import Line, Span, Tone, listing
 from harness.plan import plan_schema
 from harness.properties import PROFILES, PROPERTIES, Property, judge
@@ -30,10 +33,11 @@ from harness.trace_file import event_schema
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """How one kind of thing is listed: its record as JSON, and what a line says beside its name."""
+    """How one kind of thing is listed: its record as JSON, what a line says beside its name, and below it."""
 
     records: Callable[[Catalog], list[dict[str, Any]]]
     gist: str
+    more: Callable[[Mapping[str, Any]], str] = lambda _record: ""
 
 
 def _adapters(catalog: Catalog) -> list[dict[str, Any]]:
@@ -51,9 +55,26 @@ def _adapters(catalog: Catalog) -> list[dict[str, Any]]:
                 for guarantee, claim in it.offers.items()
             },
             "options": dict(it.options),
+            "lanes": list(it.lanes),
+            "wraps": [_wrapped(requires) for requires in it.requires],
         }
         for it in manifests
     ]
+
+
+def _wrapped(requires: Requires) -> dict[str, str]:
+    """Return the record of a package that an adapter wraps, with where it is found."""
+    try:
+        found = standing(requires)
+    except NotInstalledError as error:
+        return {"package": requires.package, "version": "unknown", "found": str(error)}
+    return {"package": found.package, "version": found.version, "found": found.words}
+
+
+def _setting(record: Mapping[str, Any]) -> str:
+    """Return in which lanes an adapter is played, and what it wraps, in words."""
+    wraps = [f"wraps {it['package']} {it['version']} ({it['found']})" for it in record["wraps"]]
+    return "; ".join([f"lane: {' or '.join(record['lanes'])}", *wraps])
 
 
 def _scenarios(catalog: Catalog) -> list[dict[str, Any]]:
@@ -90,7 +111,7 @@ def _reports(catalog: Catalog) -> list[dict[str, Any]]:
 
 
 _SECTIONS: Final[Mapping[str, _Section]] = {
-    "adapters": _Section(_adapters, "version"),
+    "adapters": _Section(_adapters, "version", _setting),
     "scenarios": _Section(_scenarios, ""),
     "properties": _Section(_properties, "level"),
     "reports": _Section(_reports, ""),
@@ -113,13 +134,15 @@ def print_catalogue(kinds: Sequence[str], plugins: Sequence[str], *, as_json: bo
 def _section(kind: str, records: Sequence[Mapping[str, Any]], width: int, *, heading: bool) -> Iterator[Line]:
     if heading:
         yield (Span(kind, Tone.TITLE),)
-    gist = _SECTIONS[kind].gist
+    section = _SECTIONS[kind]
+    gist = section.gist
     names = [" ".join(filter(None, (record.get("id"), record["name"]))) for record in records]
     left = max(map(len, names), default=0) + 2
     gists = [str(record.get(gist, "")) for record in records]
     middle = max(map(len, gists), default=0) + (2 if gist else 0)
+    room = max(width - left - middle - 2, 24)
     for name, short, record in zip(names, gists, records, strict=True):
-        summary = textwrap.wrap(record["summary"], max(width - left - middle - 2, 24)) or [""]
+        summary = textwrap.wrap(record["summary"], room) or [""]
         yield (
             Span(f"  {name:<{left}}", Tone.COMMAND),
             Span(f"{short:<{middle}}", Tone.FAINT),
@@ -127,6 +150,8 @@ def _section(kind: str, records: Sequence[Mapping[str, Any]], width: int, *, hea
         )
         for more in summary[1:]:
             yield (Span(" " * (2 + left + middle)), Span(more))
+        for more in textwrap.wrap(section.more(record), room):
+            yield (Span(" " * (2 + left + middle)), Span(more, Tone.FAINT))
     if heading:
         yield ()
 

@@ -35,7 +35,7 @@ def install(requires: Iterable[Requires], say: Say) -> None:
     for it in requires:
         known, wanted = standing(it), locked_version(it)
         if known.where is not Where.NOWHERE and known.version == wanted:
-            say(f"{it.package} {wanted} is {known.where.value}")
+            say(f"{it.package} {wanted}: {known.words}")
         elif isinstance(it, NpmRequires):
             _install_npm(it, say)
         else:

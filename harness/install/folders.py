@@ -34,8 +34,8 @@ class State(StrEnum):
     """What is known of one part of an environment."""
 
     MISSING = "not installed"
-    STALE = "outdated: its lock changed"
-    BUILT = "installed"
+    STALE = "outdated, its lock changed"
+    BUILT = "installed apart"
 
 
 @dataclass(frozen=True, slots=True)

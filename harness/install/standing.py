@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, auto
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,12 +21,14 @@ from harness.install.folders import NotInstalledError, Part, State, install_comm
 from harness.install.node import OLDEST, find_node
 
 
-class Where(StrEnum):
+class Where(Enum):
     """Where a requirement is found."""
 
-    HERE = "importable here"
-    APART = "installed apart"
-    NOWHERE = "not installed"
+    HERE = auto()
+    """Importable in this process."""
+    APART = auto()
+    """In an environment under ``.hitl/envs``."""
+    NOWHERE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,12 @@ class Standing:
     package: str
     version: str
     where: Where
-    missing: str = ""
-    """What is not there, in words; empty where all is."""
+    words: str
+
+    @property
+    def missing(self) -> str:
+        """What is not there, in words; empty where all is."""
+        return f"{self.package} {self.version}: {self.words}" if self.where is Where.NOWHERE else ""
 
 
 def standing(requires: Requires) -> Standing:
@@ -48,9 +54,9 @@ def standing(requires: Requires) -> Standing:
     here = _version_here(requires)
     inside = part.folder == Path(sys.prefix).resolve()
     if here is not None and (here == locked or inside or part.state is not State.BUILT):
-        return Standing(requires.package, here, Where.HERE)
+        return Standing(requires.package, here, Where.HERE, "importable here")
     if inside:
-        text = f"{part.folder} holds no {requires.package}: remove that folder and install it again"
+        text = f"missing from {part.folder}, which was built for it: remove that folder"
         return Standing(requires.package, locked, Where.NOWHERE, text)
     return _apart(requires.package, part, locked)
 
@@ -77,22 +83,21 @@ def needs(requires: Iterable[Requires], name: str) -> None:
     """Raise NotInstalledError with the command to type where the adapter ``name`` lacks something."""
     absent = missing(requires)
     if absent:
-        raise NotInstalledError(f"{absent}. Type: {install_command([name])}")
+        raise NotInstalledError(f"{absent}; type: {install_command([name])}")
 
 
 def _of_npm(requires: NpmRequires, part: Part, locked: str) -> Standing:
     found = _apart(requires.package, part, locked)
     if not found.missing and find_node() is None:
-        text = f"Node {'.'.join(map(str, OLDEST))} or newer is not installed"
+        text = f"it runs on Node {'.'.join(map(str, OLDEST))} or newer, which is not here"
         return Standing(requires.package, locked, Where.NOWHERE, text)
     return found
 
 
 def _apart(package: str, part: Part, locked: str) -> Standing:
     state = part.state
-    if state is State.BUILT:
-        return Standing(package, locked, Where.APART)
-    return Standing(package, locked, Where.NOWHERE, f"{package} {locked} is {state.value}")
+    where = Where.APART if state is State.BUILT else Where.NOWHERE
+    return Standing(package, locked, where, state.value)
 
 
 def _version_here(requires: PythonRequires) -> str | None:
