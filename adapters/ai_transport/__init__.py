@@ -75,7 +75,7 @@ def _variant(name: str, summary: str, form: Form, guard: Guard, offers: dict[Gua
         offers=offers,
         options={"form": form, "guard": guard},
         requires=(_REQUIRES,),
-        lanes=("wall",),
+        lanes=("virtual", "wall"),
     )
     return AiTransportAdapter(manifest, form, guard)
 

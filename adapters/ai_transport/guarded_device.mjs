@@ -25,7 +25,7 @@ export class GuardedDevice extends DocumentedDevice {
   }
 
   pending() {
-    const open = [...this.gates()].filter(({ part }) => "input" in part && !this.#notices.has(part.toolCallId));
+    const open = [...this.gates()].filter(({ part }) => this.#asks(part) && !this.#notices.has(part.toolCallId));
     return [...new Map(open.map((gate) => [gate.part.toolCallId, this.card(gate)])).values()];
   }
 
@@ -49,6 +49,11 @@ export class GuardedDevice extends DocumentedDevice {
     } catch (error) {
       return { status: "unknown", note: error.message };
     }
+  }
+
+  /** Whether a tool part asks or once asked, however the package folded answers into it since. */
+  #asks(part) {
+    return part.state === this.form.pendingState || this.form.decided(part) !== undefined;
   }
 
   #receipt(toolCallId, answer) {
