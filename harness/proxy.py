@@ -23,11 +23,12 @@ _ABORTIVE: Final = struct.pack("ii", 1, 0)
 
 @dataclass(slots=True)
 class Conditions:
-    """The state of the path behind one door; shared by its connections."""
+    """The state of the path behind one door, and what it was used for; shared by its connections."""
 
     delay_s: float = 0.0
     blackholed: bool = False
     refusing: bool = False
+    bytes_received: int = 0
 
 
 class _Lane(asyncio.Protocol):
@@ -49,6 +50,7 @@ class _Lane(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in."""
+        self.conditions.bytes_received += len(data)
         self._hold(data)
 
     def eof_received(self) -> bool:
@@ -132,6 +134,11 @@ class Proxy:
     def connections(self, name: str) -> int:
         """Return how many connections stand behind a door."""
         return len(self._doors[name].lanes) // 2
+
+    @property
+    def bytes_received(self) -> int:
+        """How many bytes came in so far, from both ends of all connections."""
+        return sum(door.conditions.bytes_received for door in self._doors.values())
 
     def cut(self, name: str) -> None:
         """Close every connection behind a door, in order, as a proxy that shuts down does."""

@@ -1,156 +1,49 @@
 """One run in real time: the same world, people and properties, on a real event loop and real sockets.
 
-Owns the order in which such a run ends. It is over when everything happened or patience ran out; then links
-are healed, devices get time to catch up with the channel's history, and the screens are read a last time.
-What is unknown by then stays unknown: no property is judged by how long anything took.
+Owns the order of such a run. Agents and devices that are there from the start come up first, and only then
+the plan's clock starts: what comes before what is the plan's affair, not the machine's. The run is over when
+everything happened or nothing stirs; then faults are healed, devices catch up, and the screens are read a
+last time. What is unknown by then stays unknown: no property is judged by how long anything took.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from dataclasses import dataclass
+from typing import Final
 
 from harness.ably.machine import fresh_text, wall_ns
-from harness.adapter import AblyAccess, Adapter, Directory, Identity, Machine, ServiceHost, Standing
-from harness.deviations import CutLink, Deviation, ResetLink
+from harness.adapter import Adapter, Machine
 from harness.identity import IdentityProvider
-from harness.messaging import ChannelClient
-from harness.model import DeviceId, HostName, PersonId
+from harness.model import CallId, DeviceId, HostName
 from harness.plan import SERVICE_HOST, Plan
 from harness.run import Run, finished_run
-from harness.sim import Disk, Host
-from harness.trace import AdapterFailed, DeviationFired, Quiet
+from harness.sim import Host
+from harness.trace import AdapterFailed, DeviceJoined, HostCrashed, Quiet
+from harness.wall.environment import WallDirectory, WallEnvironment, WallMachine, WallObserver
+from harness.wall.faults import WORLD, WallFaults, without_impossible_crashes
 from harness.wall.lanes import Lane, Site
 from harness.wall.service_host import WallServiceHost
 from harness.wall.small import on_own_channels, small
-from harness.wall.stage import RealTimeError, WallStage
+from harness.wall.stage import WallStage
+from harness.wall.stillness import (
+    ARRIVED,
+    PATIENCE_S,
+    SETTLED,
+    SETTLED_APART,
+    UNDECIDED,
+    UNDECIDED_APART,
+    Watch,
+)
 from harness.world.agents import AgentSide, GatedCall
 from harness.world.boundary import AdapterStartError, Boundary, open_implementation
 from harness.world.build import calm_world, defects_of, failing_of
 from harness.world.devices import DeviceSide
 from harness.world.people import Crowd
-from harness.world.recorder import HostObserver, Recorder
+from harness.world.recorder import Recorder
 from harness.world.screens import Screens
 from harness.world.tools import ToolBench
 
-PATIENCE_S: Final = 30.0
-"""How long a run may take; longer than the SDK's connection timeout and its retry put together (25 s)."""
-SETTLE_S: Final = 1.0
-"""How long devices have to catch up after faults are healed."""
-LAST_READ_S: Final = 5.0
-_POLL_S: Final = 0.02
-_WORLD: Final = HostName("world")
 _NS_PER_S: Final = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class WallDirectory:
-    """The identity provider as implementations see it, by the machine's clock."""
-
-    provider: IdentityProvider
-
-    def verify(self, token: str) -> Identity:
-        """Return whom ``token`` speaks for; raises jwt.InvalidTokenError with the reason otherwise."""
-        return self.provider.verify(token, wall_ns() / _NS_PER_S)
-
-    def standing(self, person: PersonId) -> Standing | None:
-        """Return the directory's current record of a person."""
-        return self.provider.standing(person)
-
-
-@dataclass(frozen=True, slots=True)
-class WallEnvironment:
-    """What an implementation is handed at the start of a run."""
-
-    directory: Directory
-    agent_token: str
-    shared_disk: Disk
-    ably: AblyAccess
-    service: ServiceHost
-
-
-@dataclass(frozen=True, slots=True)
-class WallMachine:
-    """One host as an adapter's code on it sees it."""
-
-    host: Host
-    observe: HostObserver
-    clock: Callable[[], int]
-
-    def now_ns(self) -> int:
-        """Return nanoseconds since the start of the run."""
-        return self.clock()
-
-    def connect(self, token: str, *, client_id: str | None = None) -> ChannelClient:
-        """Refuse: simulated messages have no place in real time."""
-        del token, client_id
-        return _no_messages()
-
-    def on_power_loss(self, kill: Callable[[], None]) -> None:
-        """Call ``kill`` when this life of the host loses power."""
-        self.host.on_power_loss(kill)
-
-
-def _no_messages() -> NoReturn:
-    raise RealTimeError("this adapter runs over simulated messages; in real time only those over sockets do")
-
-
-@dataclass(slots=True)
-class WallFaults:
-    """Cuts and resets of links, made by the proxy."""
-
-    plan: Plan
-    stage: WallStage
-    recorder: Recorder
-    site: Site
-    vendor: WallServiceHost
-    _fired: set[int] = field(default_factory=set)
-
-    def install(self) -> None:
-        """Put every fault of a link into effect at its time; mark what the cast has from the start."""
-        for deviation in self.plan.deviations:
-            match deviation:
-                case CutLink(at_ns=at_ns, for_ns=for_ns):
-                    self.stage.call_at(at_ns, self._cut, deviation)
-                    self.stage.call_at(at_ns + for_ns, self._heal, _far_end(deviation))
-                case ResetLink(at_ns=at_ns):
-                    self.stage.call_at(at_ns, self._reset, deviation)
-                case _:
-                    continue
-
-    def fired(self, deviation: Deviation) -> None:
-        """Leave the mark that ``deviation`` took effect, once."""
-        index = self.plan.deviations.index(deviation)
-        if index not in self._fired:
-            self._fired.add(index)
-            self.recorder.add(DeviationFired(self.stage.now_ns, _WORLD, index, deviation.kind))
-
-    def heal(self) -> None:
-        """End every fault."""
-        for name in (*self.plan.agents, *(it.id for person in self.plan.people for it in person.devices)):
-            self._heal(HostName(name))
-
-    def _cut(self, deviation: CutLink) -> None:
-        self.fired(deviation)
-        if self.site.proxy is not None:
-            self.site.proxy.blackhole(_far_end(deviation))
-        self.vendor.blackhole(_far_end(deviation))
-
-    def _reset(self, deviation: ResetLink) -> None:
-        self.fired(deviation)
-        if self.site.proxy is not None:
-            self.site.proxy.reset(_far_end(deviation))
-        self.vendor.reset(_far_end(deviation))
-
-    def _heal(self, host: HostName) -> None:
-        if self.site.proxy is not None:
-            self.site.proxy.heal(host)
-        self.vendor.heal(host)
-
-
-def _far_end(deviation: CutLink | ResetLink) -> HostName:
-    """Return the host at the other end of a link of the service."""
-    return deviation.other if deviation.one == SERVICE_HOST else deviation.one
+_PATIENCE_NS: Final = int(PATIENCE_S) * _NS_PER_S
 
 
 def execute_in_real_time(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
@@ -158,92 +51,163 @@ def execute_in_real_time(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
 
     Raises LaneError where the lane cannot be used.
     """
+    return asyncio.run(play(adapter, plan, lane))
+
+
+async def play(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
+    """Play ``plan``, made small, on the running loop; several runs may share one loop."""
     plan = on_own_channels(small(plan, own_service=lane.own_service), fresh_text()[:12])
-    return asyncio.run(_play(adapter, plan, lane))
-
-
-async def _play(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
     identity = IdentityProvider(plan.people, defects_of(plan), wall_ns() // _NS_PER_S)
     hosts = [*plan.agents, *(device.id for person in plan.people for device in person.devices)]
     async with lane.open(plan, identity, hosts) as site:
         stage = WallStage(asyncio.get_running_loop())
         recorder = Recorder(lambda: stage.now_ns)
         try:
-            await _Game(adapter, plan, identity, site, stage, recorder).play()
+            plan = await _play(_world(adapter, plan, identity, site, stage, recorder))
         except AdapterStartError as error:
-            recorder.add(AdapterFailed(0, _WORLD, "open", str(error)))
+            recorder.add(AdapterFailed(0, WORLD, "open", str(error)))
         finally:
             await stage.end()
     return finished_run(adapter, plan, tuple(recorder.entries), 0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Game:
-    """Wires the world of one run and plays it."""
+class _World:
+    """The wired world of one run; its calls become due once the agents' ``calls`` hold them."""
 
-    adapter: Adapter
-    plan: Plan
-    identity: IdentityProvider
-    site: Site
+    cast: Plan
     stage: WallStage
     recorder: Recorder
+    boundary: Boundary
+    agents: AgentSide
+    devices: DeviceSide
+    faults: WallFaults
+    crowd: Crowd
+    vendor: WallServiceHost
+    watch: Watch
 
-    async def play(self) -> None:
-        stage, recorder, cast = self.stage, self.recorder, calm_world(self.plan)
-        owners = {device.id: person for person in cast.people for device in person.devices}
-        screens = Screens(recorder, stage.env, {device: person.id for device, person in owners.items()})
+    def arriving(self) -> set[HostName]:
+        """Return the hosts that are coming up; those that a fault has befallen are not waited for."""
+        coming = dict.fromkeys(self.cast.agents)
+        for entry in self.recorder.entries:
+            match entry:
+                case DeviceJoined(host=host):
+                    coming[host] = None
+                case AdapterFailed(host=host) | HostCrashed(host=host):
+                    coming.pop(host, None)
+                case _:
+                    continue
+        up = self.agents.agents.keys() | {HostName(name) for name in self.devices.devices}
+        return coming.keys() - up - self.faults.disturbed
 
-        def machine(host: Host) -> Machine:
-            def on_screen() -> None:
-                if host.name in owners:
-                    devices.screen_changed(DeviceId(host.name))
-
-            observer = HostObserver(recorder, host, host.incarnation, screens.name_call, on_screen)
-            return WallMachine(host, observer, lambda: stage.now_ns)
-
-        hosts = (*cast.agents, *owners)
-        vendor = WallServiceHost(stage, machine(stage.host(SERVICE_HOST)), hosts)
-        environment = WallEnvironment(
-            WallDirectory(self.identity),
-            self.identity.agent_token(),
-            stage.shared_disk("store"),
-            self.site.access,
-            vendor,
-        )
-        implementation = open_implementation(self.adapter, environment)
-        boundary = Boundary(recorder)
-        tools = ToolBench(recorder, failing_of(cast), stage.current_host)
-        calls = {spec.id: GatedCall(spec, stage.env.event()) for spec in cast.calls}
-        agents = AgentSide(stage, recorder, boundary, tools, implementation, machine, calls)
-        devices = DeviceSide(
-            stage, recorder, boundary, screens, self.identity, implementation, machine, owners
-        )
-        faults = WallFaults(self.plan, stage, recorder, self.site, vendor)
-        crowd = Crowd(stage.env, screens, devices.press, devices.forge, cast.deviations, faults.fired)
-        faults.install()
-        for name in cast.agents:
-            agents.boot(name)
-        for person in cast.people:
-            for device in person.devices:
-                stage.call_at(device.joins_ns, devices.join, device.id)
-        for call in cast.calls:
-            stage.call_at(call.at_ns, agents.begin, call.id)
-        everything = stage.env.all_of([*(it.ended for it in calls.values()), *crowd.start(cast.people)])
-        await _until(lambda: everything.processed, PATIENCE_S)
-        faults.heal()
-        await asyncio.sleep(SETTLE_S)
-        recorder.add(Quiet(stage.now_ns, _WORLD))
-        devices.read_last_screens()
-        await _until(lambda: not boundary.busy, LAST_READ_S)
-        boundary.report_hung_calls()
-        boundary.run(stage.host(_WORLD), "close", implementation.close, lambda _: None)
-        await _until(lambda: not boundary.busy, LAST_READ_S)
-        await vendor.close()
+    @property
+    def apart(self) -> bool:
+        """Whether a host of this run is a process of its own."""
+        return any(self.stage.host(name).killable for name in (*self.cast.agents, *self.devices.owners))
 
 
-async def _until(done: Callable[[], bool], patience_s: float) -> None:
-    """Wait until ``done``, or until patience runs out."""
-    loop = asyncio.get_running_loop()
-    ends_s = loop.time() + patience_s
-    while not done() and loop.time() < ends_s:  # noqa: ASYNC110 - SimPy's events wake no coroutine
-        await asyncio.sleep(_POLL_S)
+def _world(
+    adapter: Adapter,
+    plan: Plan,
+    identity: IdentityProvider,
+    site: Site,
+    stage: WallStage,
+    recorder: Recorder,
+) -> _World:
+    """Wire the world of a run; raises AdapterStartError."""
+    cast = calm_world(plan)
+    owners = {device.id: person for person in cast.people for device in person.devices}
+    screens = Screens(recorder, stage.env, {device: person.id for device, person in owners.items()})
+
+    def machine(host: Host) -> Machine:
+        def on_screen() -> None:
+            if host.name in owners:
+                devices.screen_changed(DeviceId(host.name))
+
+        observer = WallObserver(recorder, host, host.incarnation, screens.name_call, on_screen)
+        return WallMachine(host, observer, lambda: stage.now_ns)
+
+    vendor = WallServiceHost(stage, machine(stage.host(SERVICE_HOST)), (*cast.agents, *owners))
+    environment = WallEnvironment(
+        WallDirectory(identity), identity.agent_token(), stage.shared_disk("store"), site.access, vendor
+    )
+    implementation = open_implementation(adapter, environment)
+    boundary = Boundary(recorder)
+    tools = ToolBench(recorder, failing_of(cast), stage.current_host)
+    agents = AgentSide(stage, recorder, boundary, tools, implementation, machine, {})
+    devices = DeviceSide(stage, recorder, boundary, screens, identity, implementation, machine, owners)
+    faults = WallFaults(plan, stage, recorder, site.proxy, vendor, agents, devices)
+    crowd = Crowd(stage.env, screens, devices.press, devices.forge, cast.deviations, faults.fired)
+
+    def bytes_seen() -> int:
+        return vendor.bytes_received + (0 if site.proxy is None else site.proxy.bytes_received)
+
+    watch = Watch(recorder, stage.env, boundary, faults, bytes_seen)
+    return _World(cast, stage, recorder, boundary, agents, devices, faults, crowd, vendor, watch)
+
+
+async def _play(world: _World) -> Plan:
+    """Play from the first boot to the last look; returns the plan without what could not be done here."""
+    await _bring_up(world)
+    faults, stage = world.faults, world.stage
+    plan = faults.plan = without_impossible_crashes(faults.plan, lambda host: stage.host(host).killable)
+    calls = {spec.id: GatedCall(spec, stage.env.event()) for spec in world.cast.calls}
+    world.agents.calls.update(calls)
+    stage.env.start()
+    faults.install()
+    _schedule(world)
+    people = world.crowd.start(world.cast.people)
+    everything = stage.env.all_of([*(it.ended for it in calls.values()), *people])
+    apart = world.apart
+    span = UNDECIDED_APART if apart else UNDECIDED
+    await world.watch.wait(lambda: everything.processed, span, for_people=True)
+    faults.heal()
+    await world.watch.wait(lambda: False, SETTLED_APART if apart else SETTLED, for_people=False)
+    await _read_last(world)
+    return plan
+
+
+async def _bring_up(world: _World) -> None:
+    """Boot the agents and join the devices that are there from the start."""
+    world.faults.begin()
+    for name in world.cast.agents:
+        world.agents.boot(name)
+    for person in world.cast.people:
+        for device in person.devices:
+            if device.joins_ns == 0:
+                world.devices.join(device.id)
+    await world.watch.wait(lambda: not world.arriving(), ARRIVED, for_people=False)
+
+
+def _schedule(world: _World) -> None:
+    """Enter what the plan says for later: devices that join, calls, and deadlines worth waiting for."""
+    stage = world.stage
+    for person in world.cast.people:
+        for device in person.devices:
+            if device.joins_ns:
+                stage.call_at(device.joins_ns, world.devices.join, device.id)
+    for call in world.cast.calls:
+        stage.call_at(call.at_ns, _begin, world, call.id)
+        if call.timeout_ns is not None and call.timeout_ns <= _PATIENCE_NS:
+            stage.call_at(call.at_ns + call.timeout_ns, world.arriving)
+
+
+def _begin(world: _World, call: CallId) -> None:
+    """Make a call, after the devices that the plan has joining before it."""
+
+    async def in_order() -> None:
+        await world.watch.wait(lambda: not world.arriving(), ARRIVED, for_people=False)
+        world.agents.begin(call)
+
+    world.stage.host(WORLD).spawn(in_order(), name=f"begin {call}")
+
+
+async def _read_last(world: _World) -> None:
+    recorder, boundary, stage = world.recorder, world.boundary, world.stage
+    recorder.add(Quiet(stage.now_ns, WORLD))
+    world.devices.read_last_screens()
+    await world.watch.wait(lambda: not boundary.busy, ARRIVED, for_people=False)
+    boundary.report_hung_calls()
+    boundary.run(stage.host(WORLD), "close", world.agents.implementation.close, lambda _: None)
+    await world.watch.wait(lambda: not boundary.busy, ARRIVED, for_people=False)
+    await world.vendor.close()

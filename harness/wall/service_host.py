@@ -70,6 +70,15 @@ class WallServiceHost:
         for proxy in self._proxies():
             proxy.heal(host)
 
+    @property
+    def bytes_received(self) -> int:
+        """How many bytes passed so far."""
+        return sum(proxy.bytes_received for proxy in self._proxies())
+
+    def connections(self, host: str) -> int:
+        """Return how many connections of ``host`` stand."""
+        return sum(proxy.connections(host) for proxy in self._proxies())
+
     async def close(self) -> None:
         """Stop listening and cut every connection."""
         for opening in self._openings:

@@ -1,4 +1,4 @@
-"""Plans made small enough for real time: seconds instead of days, and only faults that a relay can make.
+"""Plans made small enough for real time: seconds instead of days, and only faults that can be made there.
 
 Owns two pure functions on plans. What a small plan shows says nothing about what was left out of it.
 """
@@ -10,6 +10,8 @@ from harness.deviations import (
     AnswerAgain,
     AnswerForeign,
     AnswerUnknownRequest,
+    CrashAtBoundary,
+    CrashAtTime,
     CutLink,
     Deviation,
     DoubleTap,
@@ -29,15 +31,24 @@ BACKLOG_MAX: Final = 120
 _OF_PEOPLE: Final = (DoubleTap, AnswerAgain, AnswerForeign, AnswerUnknownRequest)
 _OF_THE_CAST: Final = (RequireRole, SpoilCredential, ToolFails)
 _OF_LINKS: Final = (CutLink, ResetLink)
+_OF_LIVES: Final = (CrashAtTime, CrashAtBoundary)
+SEEN_STEPS: Final = ("any", "body", "effect")
+"""The boundary steps of a process that can be seen from outside."""
+STEPS_MAX: Final = 6
+"""About as many as one call has: request, decision, bodies, effect. Later ones never come."""
 
 
 def small(plan: Plan, *, own_service: bool) -> Plan:
-    """Return ``plan`` for real time; only on its own service a run can have a backlog and faults of links."""
+    """Return ``plan`` for real time; only on its own service a run can have a backlog and faults.
+
+    Crashes stand last, because whether a host can crash shows only when it is up.
+    """
+    possible = [_deviation(it) for it in plan.deviations if _possible(it, own_service=own_service)]
     return replace(
         plan,
         people=tuple(_person(person) for person in plan.people),
         calls=tuple(_call(call) for call in plan.calls),
-        deviations=tuple(_deviation(it) for it in plan.deviations if _possible(it, own_service=own_service)),
+        deviations=tuple(sorted(possible, key=lambda it: isinstance(it, _OF_LIVES))),
         backlog=min(plan.backlog, BACKLOG_MAX) if own_service else 0,
     )
 
@@ -55,6 +66,8 @@ def on_own_channels(plan: Plan, suffix: str) -> Plan:
 def _possible(deviation: Deviation, *, own_service: bool) -> bool:
     if isinstance(deviation, _OF_LINKS):
         return own_service and SERVICE_HOST in (deviation.one, deviation.other)
+    if isinstance(deviation, _OF_LIVES):
+        return own_service
     return isinstance(deviation, _OF_PEOPLE + _OF_THE_CAST)
 
 
@@ -82,6 +95,12 @@ def _deviation(deviation: Deviation) -> Deviation:
     }
     if isinstance(deviation, CutLink):
         record["for_ns"] = min(deviation.for_ns, CUT_NS_MAX)
+    if isinstance(deviation, CrashAtBoundary):
+        record["unsynced"] = "kept"
+        if deviation.step not in SEEN_STEPS:
+            record |= {"step": "any", "k": deviation.k % STEPS_MAX}
+        elif deviation.step == "any":
+            record["k"] = deviation.k % STEPS_MAX
     return replace(deviation, **record)
 
 

@@ -44,7 +44,7 @@ class AblyServiceHost:
     @cached_property
     def endpoint(self) -> AblyEndpoint:
         """Where clients connect to; the service starts listening in the instant of the first reading."""
-        self._sim.resources.enter_context(_surroundings(SURROUNDINGS))
+        self._sim.resources.enter_context(surroundings(SURROUNDINGS))
         self._sim.host(SERVICE_HOST).spawn(self._serve(), name="listen")
         return AblyEndpoint(self._sim.network.names.address_of(SERVICE_HOST), PORT, KeepAlive.WORLD)
 
@@ -62,7 +62,7 @@ class AblyServiceHost:
 
 
 @contextmanager
-def _surroundings(wanted: Mapping[str, str | None]) -> Iterator[None]:
+def surroundings(wanted: Mapping[str, str | None]) -> Iterator[None]:
     """Set environment variables (None: unset) and give the old ones back."""
     before = {name: os.environ.get(name) for name in wanted}
     _set_variables(wanted)

@@ -1,0 +1,48 @@
+"""Several runs in real time at once, on one event loop of one process.
+
+Owns how many play at a time and the order in which they come out: that of the plans. Real time is mostly
+waiting, and every run has a world of its own.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Final
+
+from harness.adapter import Adapter
+from harness.plan import Plan
+from harness.run import Run
+from harness.wall.lanes import Lane
+from harness.wall.play import play
+from harness.world.ably_service import SURROUNDINGS, surroundings
+
+AT_ONCE: Final = 8
+
+
+def play_all(adapter: Adapter, plans: Sequence[Plan], lane: Lane, *, at_once: int = AT_ONCE) -> Iterator[Run]:
+    """Play every plan, ``at_once`` at a time, and yield their runs in the order of the plans.
+
+    Closing the iterator ends what still plays. Raises LaneError where the lane cannot be used.
+    """
+    with ExitStack() as stack:
+        if lane.own_service:
+            stack.enter_context(surroundings(SURROUNDINGS))
+        runner = stack.enter_context(asyncio.Runner())
+        for begun in runner.run(_begin(adapter, plans, lane, at_once)):
+            yield runner.run(_result(begun))
+
+
+async def _begin(
+    adapter: Adapter, plans: Sequence[Plan], lane: Lane, at_once: int
+) -> "list[asyncio.Task[Run]]":
+    seats = asyncio.Semaphore(at_once)
+
+    async def seated(plan: Plan) -> Run:
+        async with seats:
+            return await play(adapter, plan, lane)
+
+    return [asyncio.create_task(seated(plan)) for plan in plans]
+
+
+async def _result(begun: "asyncio.Task[Run]") -> Run:
+    return await begun
