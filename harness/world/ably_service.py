@@ -2,7 +2,7 @@
 
 Owns the life of one instance on the service's host, started by the first adapter that asks where it is, so
 that runs over simulated messages pay nothing for it and need none of its libraries; and what network
-libraries read of the process's environment meanwhile. It outlives every crash of the plan, as a hosted
+libraries are told of this machine meanwhile. It outlives every crash of the plan, as a hosted
 service promises to.
 
 Idle connections cost nothing: the service sends no heartbeats and tells clients to expect none, because the
@@ -10,9 +10,11 @@ world itself breaks links that were silent for too long. Does not make the serve
 """
 
 import os
+import ssl
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import ExitStack, contextmanager
+from functools import cache, cached_property
 from typing import Final
 
 from harness.adapter import AblyEndpoint, AblyToken, KeepAlive
@@ -45,6 +47,7 @@ class AblyServiceHost:
     def endpoint(self) -> AblyEndpoint:
         """Where clients connect to; the service starts listening in the instant of the first reading."""
         self._sim.resources.enter_context(surroundings(SURROUNDINGS))
+        self._sim.resources.enter_context(answered_for_the_machine())
         self._sim.host(SERVICE_HOST).spawn(self._serve(), name="listen")
         return AblyEndpoint(self._sim.network.names.address_of(SERVICE_HOST), PORT, KeepAlive.WORLD)
 
@@ -70,6 +73,37 @@ def surroundings(wanted: Mapping[str, str | None]) -> Iterator[None]:
         yield
     finally:
         _set_variables(before)
+
+
+def _no_proxies() -> dict[str, str]:
+    """Stand in for ``getproxies``, which reads the whole environment each time: a dozen times a run."""
+    return {"no": "*"}
+
+
+@cache
+def _shared_context(*_arguments: object, **_options: object) -> ssl.SSLContext:
+    """Stand in for ``create_default_context``: no TLS is spoken here, so one serves all."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+STAND_INS: Final = (
+    ("urllib.request", "getproxies", _no_proxies),
+    ("httpx._utils", "getproxies", _no_proxies),
+    ("ssl", "create_default_context", _shared_context),
+)
+"""What every client of a network library asks of the machine: where it asks, and who answers in a run."""
+
+
+@contextmanager
+def answered_for_the_machine() -> Iterator[None]:
+    """Put the stand-ins in their places where the libraries are loaded, and give the places back."""
+    with ExitStack() as stack:
+        for module, name, stand_in in STAND_INS:
+            place = sys.modules.get(module)
+            if place is not None and hasattr(place, name):
+                stack.callback(setattr, place, name, getattr(place, name))
+                setattr(place, name, stand_in)
+        yield
 
 
 def _set_variables(values: Mapping[str, str | None]) -> None:

@@ -1,8 +1,10 @@
 """The pattern on the vendor's SDK inside a simulation: real bytes, virtual time, and what faults do to it."""
 
 import os
+import ssl
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Final
 
@@ -237,9 +239,11 @@ def test_the_surroundings_of_the_process_are_given_back(monkeypatch: pytest.Monk
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/mine.pem")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    lookups = (urllib.request.getproxies, ssl.create_default_context)
     assert outcomes(run(MENDED, plan_of())) == [OutcomeStatus.EXECUTED]
     assert os.environ["SSL_CERT_FILE"] == "/etc/ssl/mine.pem"
     assert "NO_PROXY" not in os.environ
+    assert (urllib.request.getproxies, ssl.create_default_context) == lookups
 
 
 _DIGESTS: Final = """
