@@ -7,13 +7,10 @@ from typing import Final
 
 import typer
 
+from harness.cli.adapter_check import check
 from harness.cli.adapter_install import install
 
-adapter_app: Final = typer.Typer(no_args_is_help=True, help="Install what adapters wrap.")
+adapter_app: Final = typer.Typer(no_args_is_help=True, help="Check adapters, and install what they wrap.")
 
+adapter_app.command()(check)
 adapter_app.command()(install)
-
-
-@adapter_app.callback()
-def adapter() -> None:
-    """Say that this is a group, even while it holds a single command."""

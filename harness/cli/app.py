@@ -68,6 +68,7 @@ class SchemaKind(StrEnum):
     PLAN = "plan"
     TRACE = "trace"
     RESULT = "result"
+    STDIO = "stdio"
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer hands a flag to its callback

@@ -27,6 +27,7 @@ from harness.narrate import Line, Span, Tone, listing
 from harness.plan import plan_schema
 from harness.properties import PROFILES, PROPERTIES, Property, judge
 from harness.results import Result
+from harness.stdio.results import stdio_schema
 from harness.trace import Trace
 from harness.trace_file import event_schema
 
@@ -219,6 +220,7 @@ def _result_schema() -> dict[str, Any]:
 
 _SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "plan": plan_schema,
+    "stdio": stdio_schema,
     "trace": event_schema,
     "result": _result_schema,
 }

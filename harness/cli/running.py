@@ -33,6 +33,7 @@ from harness.report import FinishedRun, result_json
 from harness.report.page import run_page
 from harness.results import ExitCode, Result
 from harness.scenario import Scenario
+from harness.stdio.command import CommandError
 from harness.trace import Trace
 
 DEFAULT_ADAPTERS: Final = ("reference",)
@@ -114,6 +115,8 @@ def _adapters(catalog: Catalog, request: Request) -> list[Plugin[Adapter]]:
         named = [catalog.adapter(name) for name in request.adapters or DEFAULT_ADAPTERS]
     except UnknownNameError as error:
         raise UserError(f'{error} "hitl list adapters" shows all.') from error
+    except CommandError as error:
+        raise UserError(str(error)) from error
     return list({plugin.name: plugin for plugin in named}.values())
 
 

@@ -21,7 +21,21 @@ PREFIX: Final = "cmd:"
 
 
 class CommandError(Exception):
-    """A command starts no adapter; the text says what happened and what to do."""
+    """A command starts no adapter; the text says what happened and what to do, ``reason`` only the first."""
+
+    def __init__(self, command: str, reason: str) -> None:
+        super().__init__(
+            f"the adapter {command!r} cannot be used: {reason}. "
+            f"What is wrong, why, and what to do is said by: hitl adapter check {command!r}"
+        )
+        self.reason = reason
+
+
+class StartCommandError(CommandError):
+    """Nothing could even be started."""
+
+    def __str__(self) -> str:
+        return f"{self.reason}. Give the command as you would type it in this folder, in quotes."
 
 
 def adapter_of(reference: str, options: Mapping[str, str] | None = None) -> StdioAdapter:
@@ -31,11 +45,10 @@ def adapter_of(reference: str, options: Mapping[str, str] | None = None) -> Stdi
         launch = Launch(words_of(command), dict(options or {}))
         record = asyncio.run(_greeting(launch)).manifest
         return StdioAdapter(launch, manifest_of(record), forges=record.forges)
-    except (StartError, AdapterFault, LineError) as error:
-        raise CommandError(
-            f"the adapter {command!r} cannot be used: {error}. "
-            f"What an adapter must do is checked, step by step, by: hitl adapter check {command!r}"
-        ) from error
+    except StartError as error:
+        raise StartCommandError(command, str(error)) from error
+    except (AdapterFault, LineError) as error:
+        raise CommandError(command, str(error)) from error
 
 
 def script_of(reference: str) -> Path:

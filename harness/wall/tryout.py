@@ -1,7 +1,7 @@
 """The trial of an adapter: what every adapter must be able to do, before any scenario is played.
 
 Owns the steps, one tiny plan each, and what is said of an adapter that fails one: what is wrong, why it
-matters, what to do. It judges that an adapter keeps the contract, never whether what it wraps keeps a promise.
+matters, what to do. Only the contract is judged here, never whether what is wrapped keeps its promises.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from harness.adapter import Adapter, Agent, Device, Environment, Implementation, Machine
+from harness.adapter import Adapter, Agent, Device, Environment, Implementation, Machine, Manifest
 from harness.casting import call, person
 from harness.deviations import CrashAtTime, DoubleTap
 from harness.model import CallId, Choice, HostName, Outcome, OutcomeStatus, Person, PersonId, ToolCall
@@ -231,7 +231,7 @@ class _Canceller:
     inner: Adapter
 
     @property
-    def manifest(self) -> "object":
+    def manifest(self) -> Manifest:
         return self.inner.manifest
 
     def open(self, environment: Environment) -> Implementation:
