@@ -48,7 +48,8 @@ class ApproverDevice:
         self._is_fresh = False
 
     def join(self) -> None:
-        """Begin to watch."""
+        """Begin to watch; from now on the world is told when the screen changed."""
+        self._machine.observe.screen_changed()
         self._machine.host.spawn(self._watch(), name="watch")
 
     async def pending(self) -> Sequence[Card]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from harness.http.server_side import HttpSide, RequestRefusedError, Upgrade
-from harness.http.values import Response
+from harness.http.values import Request, Response
 
 from .plane import NS_PER_S, Plane, Reply
 
@@ -26,6 +26,7 @@ class Shell:
         self._sockets: dict[int, _Socket] = {}
         self._accepted = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._is_over = False
 
     def protocol(self) -> asyncio.Protocol:
         """Return the protocol of a new connection."""
@@ -33,14 +34,17 @@ class Shell:
 
     def close(self) -> None:
         """Cut every connection and let nothing happen any more."""
+        self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
         for socket in tuple(self._sockets.values()):
             socket.transport.abort()
 
     def opened(self, socket: "_Socket") -> int:
-        """Note a connection and return its number."""
+        """Note a connection and return its number; one that comes after the end is cut."""
         self._accepted += 1
+        if self._is_over:
+            socket.transport.abort()
         self._sockets[self._accepted] = socket
         return self._accepted
 
@@ -48,6 +52,11 @@ class Shell:
         """Note that a connection is gone."""
         self._sockets.pop(number, None)
         self.plane.lost(number)
+
+    def request(self, number: int, request: Request) -> None:
+        """Take a request."""
+        if not self._is_over:
+            self.act(self.plane.request(number, request, self.now_ns()))
 
     def act(self, replies: Iterable[Reply]) -> None:
         """Send what goes out, and set the timer anew."""
@@ -115,4 +124,4 @@ class _Socket(asyncio.Protocol):
         if isinstance(request, Upgrade):
             self.answer(Response(501))
         elif request is not None:
-            self._shell.act(self._shell.plane.request(self._number, request, self._shell.now_ns()))
+            self._shell.request(self._number, request)
