@@ -4,8 +4,9 @@ Owns how the contract's asks and observations map to what an adapter in this pro
 known by id over all processes of a run, because a worker may carry out what another process was asked for.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from jwt import InvalidTokenError
@@ -73,9 +74,9 @@ class MachineDesk:
         try:
             match ask:
                 case BeforeGate(call=call, arguments=arguments, approved=approved):
-                    return _entered(self._call(call), arguments, approved=approved)
+                    return _Later(partial(_entered, self._call(call), arguments, approved=approved))
                 case Effect(call=call, arguments=arguments):
-                    return _executed(self._call(call), arguments)
+                    return _Later(partial(_executed, self._call(call), arguments))
                 case Verify(token=token):
                     return _plain(directory.verify(token))
                 case AskStanding(person=person):
@@ -92,6 +93,16 @@ class MachineDesk:
             known = ", ".join(self.calls) or "none"
             raise AskError(f"no process of this run was given a call {call!r}; known: {known}")
         return self.calls[call]
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """Work that begins when it is awaited, and leaves nothing behind where its host dies before that."""
+
+    begin: Callable[[], Coroutine[Any, Any, JsonValue]]
+
+    def __await__(self) -> Generator[Any, Any, JsonValue]:
+        return self.begin().__await__()
 
 
 async def _entered(call: ToolCall, arguments: Arguments, *, approved: bool) -> None:
