@@ -1,9 +1,9 @@
-"""Durable sessions whose pending approvals any device answers: ``@ably/ai-transport`` on the vendor's own SDK.
+"""Durable sessions whose pending approvals any device answers: ``@ably/ai-transport`` on Ably's own SDK.
 
-Owns four manifests: the two documented forms of the pattern (a tool with an ``execute`` behind ``needsApproval``, and a
-tool without one whose result any client submits), each as documented and with the guard that the documentation asks
-of applications. Agents and devices are processes of Node; the endpoint that wakes agents is here. Known violations
-stand in ``expectations.toml``.
+Owns four manifests: the two documented forms of the pattern (a tool with an ``execute`` behind
+``needsApproval``, and a tool without one whose result any client submits), each as documented and with the
+guard that the documentation asks of applications. Agents and devices are processes of Node; the endpoint that
+wakes agents is here. Known violations stand in ``expectations.toml``.
 """
 
 from copy import copy
@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from harness.adapter import Environment, Implementation, Machine, Manifest, NpmRequires, ServicePort
-from harness.adapter import Claim as Claim  # noqa: PLC0414 - the type of what is offered
+from harness.adapter import Claim, Environment, Implementation, Machine, Manifest, NpmRequires, ServicePort
 from harness.install.node import node_variables
 from harness.model import Guarantee, Style
 from harness.stdio.adapter import StdioAdapter, ably_service
@@ -65,7 +64,9 @@ class Endpoints:
         return {**ably, "ingress": {"host": host, "port": port}}
 
 
-def _variant(name: str, summary: str, form: Form, guard: Guard, offers: dict[Guarantee, Claim]) -> AiTransportAdapter:
+def _variant(
+    name: str, summary: str, form: Form, guard: Guard, offers: dict[Guarantee, Claim]
+) -> AiTransportAdapter:
     manifest = Manifest(
         name=name,
         version=VERSION,

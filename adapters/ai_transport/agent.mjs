@@ -53,17 +53,23 @@ export class Rooms {
  * Put the call's order into its session, once; returns the invocation that is due, undefined where a run has asked
  * already. A caller that was interrupted before that wakes the agent again.
  */
-export async function order(host, room, call) {
+export async function order(host, form, room, call) {
   await room.loaded;
   const said = room.message(orderId(call.id));
   if (said) {
     const inputEventId = room.eventIds.get(said.codecMessageId);
-    return room.toolPart(call.id) ? undefined : { inputEventId, sessionName: room.channelName };
+    return hasAsked(form, room, call.id) ? undefined : { inputEventId, sessionName: room.channelName };
   }
   const text = orderText({ call: call.id, host: host.name, tool: call.tool, arguments: call.arguments });
   const message = { id: orderId(call.id), role: "user", parts: [{ type: "text", text }] };
   const run = await room.send(codec.createUserMessage(message));
   return run.toInvocation().toJSON();
+}
+
+/** Whether a run has asked for approval of a call, whatever became of it since. */
+export function hasAsked(form, room, id) {
+  const part = room.toolPart(id)?.part;
+  return part !== undefined && (part.state === form.pendingState || form.decided(part) !== undefined);
 }
 
 export class DocumentedAgent {
@@ -83,7 +89,7 @@ export class DocumentedAgent {
   async callTool(call) {
     this.#calls.add(call);
     const room = this.#rooms.of(channelOf(call.tenant, call.session));
-    const wake = await order(this.#host, room, call);
+    const wake = await order(this.#host, this.#form, room, call);
     if (wake) this.#handle(wake);
     return room.until(() => this.#outcome(room, call));
   }

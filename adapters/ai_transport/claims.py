@@ -1,7 +1,7 @@
-"""What Ably's documentation promises of human-in-the-loop, sentence by sentence, and what the guard promises itself.
+"""What Ably's documentation promises of human-in-the-loop, and what the guard promises itself.
 
-Owns the claims. A guarantee is offered where a published sentence promises it in plain words. What the pages leave to
-the application (who may approve, a timeout) is offered by the guarded variants only, or by none.
+Owns the claims. A guarantee is offered where a published sentence promises it in plain words. What the pages
+leave to the application (who may approve, a timeout) is offered by the guarded variants only, or by none.
 """
 
 from typing import Final
@@ -22,8 +22,8 @@ _IGNORED: Final = Claim(
 )
 _HISTORY: Final = Claim(
     "If the user is offline when the agent requests approval, the pending tool call persists in the channel "
-    "history. On reconnect, the view loads the conversation including the pending request, and the approval UI "
-    "appears.",
+    "history. On reconnect, the view loads the conversation including the pending request, and the approval "
+    "UI appears.",
     f"{PAGE}#durable",
 )
 _DAYS: Final = Claim(
@@ -56,13 +56,13 @@ _BOTH: Final = {
 
 NEEDS_APPROVAL: Final = _BOTH | {
     Guarantee.NO_EXECUTION_WITHOUT_GRANT: Claim(
-        "While it returns true, the SDK emits an approval request instead of running execute, so the tool pauses "
-        "for the user.",
+        "The AI SDK calls needsApproval per tool call: while it returns true, the SDK emits an approval request "
+        "instead of running execute, so the tool pauses for the user.",
         f"{PAGE}#approval-tool",
     ),
     Guarantee.ID_BINDING: Claim(
-        "The response is addressed to the suspended assistant message by codecMessageId, and reusing the original "
-        "runId keeps the resume on the same run.",
+        "The response is addressed to the suspended assistant message by codecMessageId, and reusing the "
+        "original runId keeps the resume on the same run.",
         f"{PAGE}#client-approval",
     ),
 }
@@ -70,13 +70,13 @@ NEEDS_APPROVAL: Final = _BOTH | {
 
 CLIENT_TOOL: Final = _BOTH | {
     Guarantee.NO_EXECUTION_WITHOUT_GRANT: Claim(
-        "When the user approves, view.update() submits the result and triggers a continuation turn. The agent "
-        "receives { approved: true } as the tool result and proceeds with the action.",
+        "When the user approves, view.update() submits the result and triggers a continuation turn. The "
+        "agent receives { approved: true } as the tool result and proceeds with the action.",
         PAGE,
     ),
     Guarantee.ID_BINDING: Claim(
-        "The result is addressed to the suspended assistant message by codecMessageId. Reusing the original runId "
-        "keeps the resume on the same run instead of starting a fresh one.",
+        "The result is addressed to the suspended assistant message by codecMessageId. Reusing the original "
+        "runId keeps the resume on the same run instead of starting a fresh one.",
         f"{TOOLS}#client-executed",
     ),
 }
@@ -84,7 +84,9 @@ CLIENT_TOOL: Final = _BOTH | {
 
 _GUARD: Final = {
     Guarantee.AUTHORITY: Claim("Who answers is read from what the service stamped, and from the directory."),
-    Guarantee.FAIL_CLOSED: Claim("The tool runs after a durable claim on a durable approval, and never else."),
+    Guarantee.FAIL_CLOSED: Claim(
+        "The tool runs after a durable claim on a durable approval, and never else."
+    ),
     Guarantee.NO_ORPHAN: Claim("An approval ends executed, failed, or reported unknown."),
     Guarantee.TRUTHFUL_RECEIPT: Claim("Every answer learns what became of it, and who decided."),
     Guarantee.ONLY_DELIBERATE: Claim("Nothing but an answer message decides."),

@@ -34,8 +34,8 @@ export class DocumentedDevice {
     return [...this.gates()].filter(({ part }) => part.state === this.form.pendingState).map((gate) => this.card(gate));
   }
 
-  async respond(request, { choice, arguments: edits, reason }) {
-    if (edits) return { status: "invalid", note: "an approval response carries no arguments" };
+  /** Edits of the arguments have no place in an answer of this package; they are left out. */
+  async respond(request, { choice, reason }) {
     const gate = await this.found(request);
     if (!gate) return this.unknown();
     return within(this.publish(gate, choice, reason), { status: "unknown", note: "no acknowledgement came" });

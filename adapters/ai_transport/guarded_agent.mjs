@@ -8,7 +8,7 @@
 // durable claim.
 import { join } from "node:path";
 
-import { Calls, Rooms, order } from "./agent.mjs";
+import { Calls, Rooms, hasAsked, order } from "./agent.mjs";
 import { takeInvocations } from "./ingress.mjs";
 import { Ledger, hasEnded } from "./ledger.mjs";
 import { DECIDED, REFUSED, answerIn, fromAgent, noticeOf } from "./notices.mjs";
@@ -100,8 +100,10 @@ export class GuardedAgent {
 
   async #ask(room, call) {
     for (;;) {
-      const wake = await order(this.#host, room, call).catch((error) => console.error(`order: ${error.message}`));
-      if (room.toolPart(call.id) || this.#ledger.read(call.id).state !== "pending") return;
+      const wake = await order(this.#host, this.#form, room, call).catch((error) =>
+        console.error(`order: ${error.message}`),
+      );
+      if (hasAsked(this.#form, room, call.id) || this.#ledger.read(call.id).state !== "pending") return;
       if (wake && (await this.#turned(wake))) return;
       await pause();
     }
@@ -167,7 +169,7 @@ export class GuardedAgent {
     const record = this.#ledger.read(answer.toolCallId);
     if (!record || record.channel !== room.channelName) return this.#refuse(room, inbox, answer, "unknown-request");
     if (!(await this.#mayDecide(record, answer))) return this.#refuse(room, inbox, answer, "unauthorised");
-    if (record.state !== "pending") return undefined;
+    if (record.state !== "pending" || record.asker !== this.#host.name) return undefined;
     const { person: approver, role, choice, reason, id } = answer;
     const decided = this.#advance(record, choice, { approver, role, choice, reason, answer: id, decider: this.#host.name });
     if (decided) this.#goOn(decided);

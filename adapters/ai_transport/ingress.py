@@ -1,12 +1,12 @@
-"""The application's endpoint that wakes agents: an HTTP server of which every agent fetches its own invocations.
+"""The application's endpoint that wakes agents: an HTTP server from which every agent fetches its invocations.
 
-Owns the invocations that wait. A client POSTs one to ``/agents/NAME/invocations`` and is told 202; the agent GETs
-the next, with the number of the last one that it took. What was handed out and not taken is handed out again on
-the agent's next connection, as a queue that delivers at least once does: so a wake-up is lost with the client's
-connection or with the agent that took it, is doubled by a connection that breaks in between, and is late with
-its link.
+Owns the invocations that wait. A client POSTs one to ``/agents/NAME/invocations`` and is told 202; the agent
+GETs the next, with the number of the last one that it took. What was handed out and not taken is handed out
+again on the agent's next connection, as a queue that delivers at least once does. So a wake-up is lost with the
+client's connection or with the agent that took it, doubled by a connection that breaks in between, and late
+with its link.
 
-Invariant: each agent gets its invocations in the order in which they came, and holds at most one question open.
+Invariant: an agent gets its invocations in the order in which they came, and holds at most one question open.
 """
 
 import asyncio
