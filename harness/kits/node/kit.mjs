@@ -3,7 +3,7 @@
 //
 // Owns lines, ids and the order in which answers are written. What console.log writes goes to standard error, so
 // that only the contract is on standard output. Fields keep the contract's names (snake_case). Types: kit.d.ts.
-import { writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
 
 const CONTRACT = 1;
 
@@ -86,6 +86,11 @@ class Host {
     return this.#served.ask("verify", { token });
   }
 
+  /** Whom a token speaks for, null where it speaks for nobody. */
+  identity(token) {
+    return this.verify(token).catch(() => null);
+  }
+
   /** The directory's present record of a person, or null. */
   standing(person) {
     return this.#served.ask("standing", { person });
@@ -105,6 +110,83 @@ class Host {
   ablyToken(token) {
     return this.#served.ask("ably_token", { token });
   }
+}
+
+/**
+ * One session's channel on the run's Ably service, over its REST interface and nothing else. A request is
+ * repeated until it is answered; it rejects where the answer is no.
+ */
+export class Channel {
+  #ably;
+  #url;
+
+  constructor(host, tenant, session) {
+    this.#ably = host.services.ably;
+    const { host: name, port, tls } = this.#ably;
+    const place = `${tls ? "https" : "http"}://${name || "rest.ably.io"}:${port}`;
+    this.#url = `${place}/channels/approvals:${tenant}:${session}/messages`;
+  }
+
+  /** Publish a record under a name; of several with the same `once` the channel keeps the first. */
+  publish(name, record, once) {
+    const id = once === undefined ? {} : { id: `${once}:${name}` };
+    return this.#request("POST", "", JSON.stringify({ name, data: JSON.stringify(record), ...id }));
+  }
+
+  /** Every message in order as [name, record], old ones first, for ever. */
+  async *follow(everyMs = 100) {
+    for (let seen = 0; ; ) {
+      const found = await this.#request("GET", "?direction=forwards&limit=1000");
+      for (const message of found.slice(seen)) {
+        const record = parsed(message.data);
+        if (record !== null && typeof record === "object") yield [message.name ?? "", record];
+      }
+      seen = Math.max(seen, found.length);
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+  }
+
+  async #request(method, query, body) {
+    const headers = { Authorization: `Bearer ${this.#ably.token}`, "Content-Type": "application/json" };
+    for (;;) {
+      let reply, answer;
+      try {
+        const signal = AbortSignal.timeout(2000);
+        reply = await fetch(this.#url + query, { method, headers, body, signal });
+        answer = await reply.json();
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        continue;
+      }
+      if (!reply.ok) throw new Error(`${method} ${this.#url}: ${JSON.stringify(answer)}`);
+      return answer;
+    }
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // not one of ours
+  }
+}
+
+/** Replace a file in one step that a crash cannot tear. */
+export function writeDurably(path, text) {
+  const file = openSync(`${path}.new`, "w");
+  writeSync(file, text);
+  fsyncSync(file);
+  closeSync(file);
+  renameSync(`${path}.new`, path);
+}
+
+/** Whether a role reaches the minimum of a policy; unknown roles never do. */
+export function admits(policy, role) {
+  const least = policy.minimum_role;
+  if (least === null) return true;
+  const order = policy.hierarchy;
+  return order.includes(least) && order.indexOf(role) >= order.indexOf(least);
 }
 
 class Served {
@@ -176,9 +258,11 @@ class Served {
       case "settled":
         return this.#life.settled(record.request);
       case "forge":
-        return this.#life.forge(record.forgery).then(() => null);
+        await this.#life.forge(record.forgery);
+        return null;
       case "close":
-        return this.#life?.close?.().then(() => null);
+        await this.#life?.close?.();
+        return null;
       default:
         throw new Error(`the kit does not know the command ${JSON.stringify(record.do)}`);
     }
