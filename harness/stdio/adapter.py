@@ -158,7 +158,7 @@ class StdioImplementation:
         """Return the conversation with a fresh process that has said hello; raises AdapterFault."""
         desk = MachineDesk(self.environment, machine, self.calls, fresh_token)
         if is_virtual():
-            session = await begin_in_lockstep(self.adapter.launch, self.adapter.stock, desk, machine)
+            session = await begin_in_lockstep(self.adapter.launch, self.adapter.stock, desk, machine.host)
             self._sessions[HostName(machine.host.name)] = session
             return session
         try:

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from harness.adapter import AdapterFault, Machine
-from harness.sim import SimLoop, seed_of_run
+from harness.adapter import AdapterFault
+from harness.sim import Host, SimLoop, seed_of_run, unfenced
 from harness.stdio.launch import NODE_KIT, Launch, argv_of, environment_of, greeting
 from harness.stdio.lockstep import keep_step
 from harness.stdio.manifest import check_greeting
@@ -32,6 +32,7 @@ REPEATABLE: Final = {
 }
 """One thread does a process's work in the order in which it was asked for; time zone, language and the order
 of sets are not the machine's."""
+_ONE_COMPILER: Final = "--v8-pool-size=1"
 COMPILED: Final = Path(tempfile.gettempdir()) / f"hitl-node-compiled-{os.getuid()}"
 """Where Node keeps modules that it compiled, from process to process."""
 
@@ -43,9 +44,15 @@ def is_virtual() -> bool:
 
 def start_in_lockstep(launch: Launch) -> SteppedProcess:
     """Start a process that loads its modules and waits; raises StartError."""
-    cache = {"NODE_COMPILE_CACHE": str(COMPILED)}
-    environment = {**environment_of(launch), **cache, **REPEATABLE, **launch.environment}
-    return start_stepped(argv_of(launch.command, VIRTUAL_MODULE), environment)
+    given = environment_of(launch)
+    node = {
+        "NODE_COMPILE_CACHE": str(COMPILED),
+        "NODE_OPTIONS": " ".join(filter(None, (given.get("NODE_OPTIONS"), _ONE_COMPILER))),
+    }
+    environment = {**given, **node, **REPEATABLE}
+    with unfenced():  # to find out which Node is here takes a process too
+        argv = argv_of(launch.command, VIRTUAL_MODULE)
+    return start_stepped(argv, environment)
 
 
 def stock_of(launch: Launch) -> Stock:
@@ -53,14 +60,14 @@ def stock_of(launch: Launch) -> Stock:
     return Stock(lambda: start_in_lockstep(launch))
 
 
-async def begin_in_lockstep(launch: Launch, stock: Stock, desk: Desk, machine: Machine) -> Session:
+async def begin_in_lockstep(launch: Launch, stock: Stock, desk: Desk, host: Host) -> Session:
     """Return the conversation with a fresh process that has said hello; raises AdapterFault."""
     try:
         process = stock.take()
     except StartError as error:
         raise AdapterFault(str(error)) from error
     session = Session(desk, Peer())
-    keep_step(process, machine.host, session)
+    keep_step(process, host, session)
     hello: dict[str, Any] = {**greeting(launch, "virtual"), "seed": seed_of_run()}
     try:
         check_greeting(await session.command("hello", **hello))
