@@ -5,6 +5,7 @@ that whatever ends an installation leaves the former part or none. Package regis
 are the only network.
 """
 
+import importlib.util
 import re
 import shutil
 import sys
@@ -89,18 +90,27 @@ def _shown(folder: Path) -> Path:
 
 
 def _python(aside: Path, lock: Path) -> None:
-    run_step("making a virtual environment", [sys.executable, "-m", "venv", str(aside)])
+    pip = _environment(aside)
     limits = aside / "harness-constraints.txt"
     limits.write_text("".join(f"{line}\n" for line in own_requirements()), encoding="utf-8")
-    command = [str(python_in(aside)), *PIP_INSTALL, "--requirement", str(lock), "--constraint", str(limits)]
-    run_step(f"installing {lock}", command)
+    what = ("--requirement", str(lock), "--constraint", str(limits))
+    run_step(f"installing {lock}", [*pip, *PIP_INSTALL, *what])
 
 
 def _node(aside: Path) -> None:
-    tools = aside.with_name("tools")
-    run_step("making a virtual environment", [sys.executable, "-m", "venv", str(tools)])
-    exactly = ("--require-hashes", "--only-binary", ":all:", "--requirement", str(NODE_LOCK))
-    run_step("installing Node", [str(python_in(tools)), *PIP_INSTALL, "--target", str(aside), *exactly])
+    pip = _environment(aside.with_name("tools"))
+    what = ("--require-hashes", "--only-binary", ":all:", "--requirement", str(NODE_LOCK))
+    run_step("installing Node", [*pip, *PIP_INSTALL, "--target", str(aside), *what])
+
+
+def _environment(folder: Path) -> list[str]:
+    """Make a virtual environment; return how pip is called for it: this Python's own, where it has one."""
+    make = [sys.executable, "-m", "venv", str(folder)]
+    if importlib.util.find_spec("pip") is None:
+        run_step("making a virtual environment", make)
+        return [str(python_in(folder)), "-m", "pip"]
+    run_step("making a virtual environment", [*make, "--without-pip"])
+    return [sys.executable, "-m", "pip", "--python", str(python_in(folder))]
 
 
 def _npm(aside: Path, lock: Path, npm: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-PIP_INSTALL: Final = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet")
+PIP_INSTALL: Final = ("--disable-pip-version-check", "--no-input", "install", "--quiet")
 NPM_CI: Final = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 _LINES_SHOWN: Final = 12
 _ADVICE: Final = (
@@ -32,6 +32,10 @@ _ADVICE: Final = (
     (
         r"getaddrinfo|name resolution|onnection|unreachable|timed out|ENOTFOUND|EAI_AGAIN|E(CONN|TIMED)\w+",
         "Can the package registry be reached? Look at the network, and at the proxy settings of pip or npm.",
+    ),
+    (
+        r"No matching distribution",
+        "Has the registry that version for this Python and platform? Can the package registry be reached?",
     ),
 )
 """What to do about a failed step, by what it said; the first that fits."""
