@@ -80,6 +80,11 @@ def _no_proxies() -> dict[str, str]:
     return {"no": "*"}
 
 
+def _without_a_proxy(_host: str) -> bool:
+    """Stand in for ``proxy_bypass``, which reads the environment in the same way."""
+    return True
+
+
 @cache
 def _shared_context(*_arguments: object, **_options: object) -> ssl.SSLContext:
     """Stand in for ``create_default_context``: no TLS is spoken here, so one serves all."""
@@ -88,6 +93,7 @@ def _shared_context(*_arguments: object, **_options: object) -> ssl.SSLContext:
 
 STAND_INS: Final = (
     ("urllib.request", "getproxies", _no_proxies),
+    ("urllib.request", "proxy_bypass", _without_a_proxy),
     ("httpx._utils", "getproxies", _no_proxies),
     ("ssl", "create_default_context", _shared_context),
 )
