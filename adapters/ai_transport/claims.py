@@ -56,8 +56,8 @@ _BOTH: Final = {
 
 NEEDS_APPROVAL: Final = _BOTH | {
     Guarantee.NO_EXECUTION_WITHOUT_GRANT: Claim(
-        "The AI SDK calls needsApproval per tool call: while it returns true, the SDK emits an approval request "
-        "instead of running execute, so the tool pauses for the user.",
+        "The AI SDK calls needsApproval per tool call: while it returns true, the SDK emits an approval "
+        "request instead of running execute, so the tool pauses for the user.",
         f"{PAGE}#approval-tool",
     ),
     Guarantee.ID_BINDING: Claim(

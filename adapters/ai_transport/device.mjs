@@ -79,12 +79,17 @@ export class DocumentedDevice {
     return { status: "unknown-request", note: "no such request in this person's sessions" };
   }
 
-  /** Publish the answer as documented and wake the agent; what becomes of it is not told. */
+  /**
+   * Publish the answer as documented and wake the agent. Nobody answers an answer: what a person is told is what the
+   * screen shows when the service has acknowledged it, a pending request that bears this person's choice now.
+   */
   async publish(gate, choice, reason) {
+    const wasPending = gate.part.state === this.form.pendingState;
     try {
       const run = await this.send(gate, choice, reason);
+      const shown = this.form.decided(this.gate(gate.part.toolCallId).part);
       await this.wake(gate, run);
-      return { status: "sent" };
+      return wasPending && shown === (choice === "approved") ? { status: "decided", choice } : { status: "sent" };
     } catch (error) {
       return { status: "unknown", note: error.message };
     }

@@ -1,9 +1,9 @@
-"""The application's endpoint that wakes agents: an HTTP server from which every agent fetches its invocations.
+"""The application's endpoint that wakes agents: an HTTP server from which agents fetch invocations.
 
 Owns the invocations that wait. A client POSTs one to ``/agents/NAME/invocations`` and is told 202; the agent
 GETs the next, with the number of the last one that it took. What was handed out and not taken is handed out
-again on the agent's next connection, as a queue that delivers at least once does. So a wake-up is lost with the
-client's connection or with the agent that took it, doubled by a connection that breaks in between, and late
+again on the agent's next connection, as a queue that delivers at least once does. So a wake-up is lost with
+the client's connection or the agent that took it, doubled by a connection that breaks in between, and late
 with its link.
 
 Invariant: an agent gets its invocations in the order in which they came, and holds at most one question open.
