@@ -115,6 +115,6 @@ def keep_step(process: SteppedProcess, host: Host, session: Session) -> Lockstep
     lockstep = Lockstep(process, host, session)
     session.connect(lockstep)
     session.on_lockstep = lockstep.take
-    host.on_power_loss(lockstep.kill)
+    host.on_power_loss(lambda: session.kill("lost power"))
     at_end_of_run(process.kill)
     return lockstep

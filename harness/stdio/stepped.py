@@ -64,7 +64,10 @@ class SteppedProcess:
         while not is_idle():
             events = dict(self._ready.poll(SILENCE_MS))
             if not events:
-                raise TimeoutError(f"was silent for {SILENCE_MS // 1000} s of real time; it was killed")
+                raise TimeoutError(
+                    f"did not say that it is idle, nor anything else, for {SILENCE_MS // 1000} s of real time; "
+                    "it was killed"
+                )
             if self._into in events:
                 rest = rest[self._written(rest) :]
                 if not rest:

@@ -39,6 +39,7 @@ PLANS: Final[Mapping[str, Plan]] = {
     "cut": plan_of(CutLink(PHONE, SERVICE_HOST, SECOND // 2, 30 * SECOND)),
     "shuffled": plan_of(SeededSchedule(3)),
     "crashed": plan_of(CrashAtTime(PHONE, SECOND // 2, SECOND // 4)),
+    "agent crashed": plan_of(CrashAtTime(AGENT_HOST, SECOND // 2, SECOND // 4)),
     "agent reset": plan_of(ResetLink(AGENT_HOST, SERVICE_HOST, SECOND // 2)),
 }
 

@@ -74,7 +74,7 @@ def test_a_day_of_waiting_takes_no_real_time(adapter: StdioAdapter) -> None:
     assert told.at > DAY
 
 
-@pytest.mark.parametrize("name", ["reset", "cut", "shuffled", "crashed", "agent reset"])
+@pytest.mark.parametrize("name", ["reset", "cut", "shuffled", "crashed", "agent crashed", "agent reset"])
 def test_whatever_happens_to_its_connection_the_sdk_carries_on(adapter: StdioAdapter, name: str) -> None:
     done, _ = digested(adapter, PLANS[name])
     assert done.fired == frozenset({0})
