@@ -64,9 +64,9 @@ class SteppedProcess:
         while not is_idle():
             events = dict(self._ready.poll(SILENCE_MS))
             if not events:
+                seconds = SILENCE_MS // 1000
                 raise TimeoutError(
-                    f"did not say that it is idle, nor anything else, for {SILENCE_MS // 1000} s of real time; "
-                    "it was killed"
+                    f"did not say that it is idle, nor anything else, for {seconds} s of real time; it was killed"
                 )
             if self._into in events:
                 rest = rest[self._written(rest) :]
