@@ -66,7 +66,7 @@ class SteppedProcess:
             if not events:
                 seconds = SILENCE_MS // 1000
                 raise TimeoutError(
-                    f"did not say that it is idle, nor anything else, for {seconds} s of real time; it was killed"
+                    f"said nothing, not even that it is idle, for {seconds} s of real time; it was killed"
                 )
             if self._into in events:
                 rest = rest[self._written(rest) :]
