@@ -7,6 +7,7 @@ it where the network is gone. It has no way to edit arguments: the API has none.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from harness.adapter import Machine, ServicePort
@@ -46,6 +47,8 @@ class ApproverDevice:
         self._cards: dict[str, Card] = {}
         self._shown: tuple[Card, ...] = ()
         self._is_fresh = False
+        self.looking = 0
+        """How many looks at this screen are under way."""
 
     def join(self) -> None:
         """Begin to watch; from now on the world is told when the screen changed."""
@@ -56,7 +59,7 @@ class ApproverDevice:
         """Return what waits for an answer, as the API says now or, without a network, last said."""
         if not self._is_fresh:
             try:
-                async with asyncio.timeout(LOOK_PATIENCE_S):
+                async with self._look():
                     self._shown = await self._read()
             except (NoAnswerError, TimeoutError):
                 return self._shown
@@ -75,11 +78,20 @@ class ApproverDevice:
     async def settled(self, request: RequestId) -> Settled | None:
         """Return how a call stands, None where the API does not say."""
         try:
-            async with asyncio.timeout(LOOK_PATIENCE_S), self._connection() as api:
+            async with self._look(), self._connection() as api:
                 answered = await api.get(f"{self._cluster}/calls/{request}")
         except (NoAnswerError, TimeoutError):
             return None
         return _settled(answered.body) if answered.status == 200 else None  # noqa: PLR2004 - OK
+
+    @asynccontextmanager
+    async def _look(self) -> AsyncIterator[None]:
+        self.looking += 1
+        try:
+            async with asyncio.timeout(LOOK_PATIENCE_S):
+                yield
+        finally:
+            self.looking -= 1
 
     async def _watch(self) -> None:
         pause_s = self._pace_s

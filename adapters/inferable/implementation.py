@@ -4,9 +4,11 @@ Owns how they find each other. The control plane runs on the service's host and 
 file; each agent host is one process of ``worker.mjs``; devices are clients of the API in this process.
 """
 
+import asyncio
 import copy
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +33,7 @@ from harness.stdio.launch import Launch
 from harness.stdio.messages import Services
 from harness.stdio.virtual import is_virtual
 
-from .device import ApproverDevice
+from .device import LOOK_PATIENCE_S, ApproverDevice
 from .plane import NS_PER_S, Pace, Plane
 from .rights import KEY_PREFIX
 from .rulings import Rulings
@@ -90,6 +92,7 @@ class InferableImplementation:
         agents = copy.copy(workers)
         agents.services = self._services
         self._agents = agents.open(environment)
+        self._devices: dict[str, ApproverDevice] = {}
 
     async def boot_agent(self, machine: Machine) -> Agent:
         """Start a worker; raises AdapterFault."""
@@ -99,14 +102,27 @@ class InferableImplementation:
         """Bring up a device."""
         plane = self._control_plane
         device = ApproverDevice(machine, person, plane.port, plane.tempo.pace_ms / 1000)
+        self._devices[machine.host.name] = device
         device.join()
         return device
 
     async def close(self) -> None:
-        """End the workers, then the control plane; raises AdapterFault."""
-        self._control_plane.shell.close()
-        self._control_plane.shell.plane.store.close()
+        """End the control plane once the last looks at screens are done, then the workers.
+
+        Raises AdapterFault.
+        """
+        plane = self._control_plane
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_PATIENCE_S):
+                await self._last_looks(plane.tempo.pace_ms / 1000)
+        plane.shell.close()
+        plane.shell.plane.store.close()
         await self._agents.close()
+
+    async def _last_looks(self, pace_s: float) -> None:
+        await asyncio.sleep(pace_s)
+        while any(device.looking for device in self._devices.values()):  # noqa: ASYNC110 - of several hosts
+            await asyncio.sleep(pace_s)
 
     @cached_property
     def _control_plane(self) -> ControlPlane:

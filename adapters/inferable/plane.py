@@ -164,6 +164,10 @@ class Plane:
 
     # -- polls
 
+    def polling(self) -> list[int]:
+        """Return the connections on which machines wait for calls, in the order in which they came."""
+        return list(self._polls)
+
     def _served(self, now_ns: int) -> tuple[Reply, ...]:
         """Hand waiting calls to waiting machines, in the order in which both came."""
         if not self._polls:
