@@ -1,7 +1,8 @@
 """The sessions that people and CI run; there is no other entry point to the checks.
 
 Owns which interpreters are tried, what each session installs, and the proof that what ships works: the
-``wheel`` session installs the built wheel into an empty environment and runs the quickstart there.
+``wheel`` session installs the built wheel into an empty environment and runs the quickstart there, then an
+adapter whose package is installed apart.
 """
 
 import os
@@ -16,12 +17,18 @@ import nox
 
 SUPPORTED = ("3.11", "3.12", "3.13")
 QUICKSTART = ("run", "reference", "ably-guide")
+INSTALLED_APART = (
+    ("adapter", "install", "ably"),
+    ("run", "ably", "ably-hardened", "reference", "--scenario", "first_response_wins", "--examples", "5"),
+)
+"""The vendor's SDK, in an environment that the harness builds and starts a worker in."""
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["tests", "lint", "types", "wheel"]
 
+ENVS = Path(__file__).resolve().parent / ".hitl" / "envs"
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -68,8 +75,12 @@ def _group(name: str) -> list[str]:
 
 @nox.session(python=_interpreters())
 def tests(session: nox.Session) -> None:
-    """Run the test suite, benchmarks apart; what follows ``--`` goes to pytest."""
+    """Run the test suite, benchmarks apart; what follows ``--`` goes to pytest.
+
+    What the built-in adapters wrap is installed once into .hitl/envs and used by every interpreter.
+    """
     session.install(".[ably]", *_group("test"))
+    session.run("hitl", "adapter", "install", "--all", env={"HITL_ENVS": str(ENVS)})
     session.run("pytest", "-n", "auto", "--benchmark-disable", "--ignore=tests/bench", *session.posargs)
 
 
@@ -142,4 +153,5 @@ def wheel(session: nox.Session) -> None:
     elsewhere = dist / "elsewhere"
     elsewhere.mkdir()
     with session.chdir(elsewhere):
-        session.run(str(scripts / "hitl"), *QUICKSTART, external=True)
+        for words in (QUICKSTART, *INSTALLED_APART):
+            session.run(str(scripts / "hitl"), *words, external=True)

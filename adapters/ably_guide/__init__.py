@@ -108,7 +108,7 @@ def socket_tier(environment: Environment) -> Dial:
     try:
         from .over_sdk import Dialler as SdkDialler  # noqa: PLC0415 - the other forms run without the SDK
     except ModuleNotFoundError as error:
-        raise SdkMissingError(f"{error}: pip install 'hitl-harness[ably]'") from error
+        raise SdkMissingError(f"{error}: hitl adapter install ably") from error
     return SdkDialler(environment.ably)
 
 
