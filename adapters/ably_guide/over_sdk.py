@@ -87,6 +87,7 @@ class SdkRealtime:
         self._rest: AblyRest | None = None
         self._listeners: list[Callable[[str], None]] = []
         self.refusal: ErrorInfo | None = None
+        self._accepted_before = False
         self.endpoint = access.endpoint
         self._client = AblyRealtime(
             auth_callback=self._authorise, **_options(self.endpoint, self.endpoint.host_and_port)
@@ -128,14 +129,17 @@ class SdkRealtime:
         if change.current is ConnectionState.CONNECTED:
             self._connected()
         refused = None if change.current is ConnectionState.CONNECTED else _refusal(change.reason)
-        if refused is not None and self.refusal is None:
+        if refused is not None and refused.is_token_error and self._accepted_before:
+            self._accepted_before = False  # the token wore out; the SDK comes back with a new one
+        elif refused is not None and self.refusal is None:
             self.refusal = refused
             self._machine.host.spawn(self.close(), name="give up")
         for listener in self._listeners:
             listener("failed" if self.refusal else str(change.current.value))
 
     def _connected(self) -> None:
-        """Stop the WebSocket's pings where the world itself notices silence."""
+        """Note that the token is good; stop the WebSocket's pings where the world itself notices silence."""
+        self._accepted_before = True
         if self.endpoint.keep_alive is KeepAlive.WORLD:
             transport = self._client.connection.connection_manager.transport
             if transport is not None and transport.websocket is not None:

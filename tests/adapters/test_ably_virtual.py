@@ -6,12 +6,14 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from adapters.ably_guide import ADAPTERS, GuideAdapter
+from harness.ably.authenticator import Authenticator
 from harness.casting import call, person
+from harness.channel.errors import RefusalError
 from harness.deviations import (
     ChangeRole,
     CrashAtTime,
@@ -23,6 +25,8 @@ from harness.deviations import (
     SeededSchedule,
     SpoilCredential,
 )
+from harness.identity import IdentityProvider
+from harness.messaging import EPOCH_NS
 from harness.model import Choice, HostName, OutcomeStatus, PersonId, ReceiptStatus
 from harness.plan import AGENT_HOST, DAY, MINUTE, MS, SECOND, SERVICE_HOST, AnswerSpec, PersonSpec, Plan
 from harness.properties import PROPERTIES
@@ -140,6 +144,38 @@ def test_tokens_expire_after_a_day_and_are_renewed_for_thirty(adapter: GuideAdap
     done = run(adapter, plan_of(people=(alice(30 * DAY),)))
     assert outcomes(done) == [OutcomeStatus.EXECUTED]
     assert receipts(done) in ([ReceiptStatus.SENT], [ReceiptStatus.DECIDED])
+
+
+@BOTH
+@pytest.mark.parametrize("minutes", [1, 10], ids=["within the resume window", "beyond it"])
+def test_a_device_whose_token_expires_while_it_is_cut_off_comes_back_with_a_new_one(
+    adapter: GuideAdapter, minutes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cut swallows the prompt 30 s before the expiry; the service then refuses the token with 40142."""
+    renewed_s: list[int] = []
+    refused: list[int] = []
+    exchange, refuse = IdentityProvider.ably_token, Authenticator.__call__
+
+    def exchanging(provider: IdentityProvider, token: str, now_s: int, key: Any) -> Any:
+        renewed_s.append(now_s)
+        return exchange(provider, token, now_s, key)
+
+    def authenticating(authenticator: Authenticator, credentials: object, now_ms: int) -> Any:
+        try:
+            return refuse(authenticator, credentials, now_ms)
+        except RefusalError as error:
+            refused.append(error.info.code)
+            raise
+
+    monkeypatch.setattr(IdentityProvider, "ably_token", exchanging)
+    monkeypatch.setattr(Authenticator, "__call__", authenticating)
+    cut = CutLink(PHONE, SERVICE_HOST, DAY - 40 * SECOND, minutes * MINUTE)
+    slow = alice(think_ns=DAY + 30 * MINUTE, devices=1)
+    done = run(adapter, plan_of(cut, people=(slow,)))
+    assert outcomes(done) == [OutcomeStatus.EXECUTED]
+    assert broken(adapter, done) == []
+    assert 40142 in refused
+    assert max(renewed_s) >= EPOCH_NS // SECOND + (DAY + (minutes - 1) * MINUTE) // SECOND
 
 
 @BOTH
