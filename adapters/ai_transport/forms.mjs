@@ -22,6 +22,12 @@ function isApprovedToolCall(toolCallId, messages) {
   );
 }
 
+/** A tool part without what became of it. */
+const bare = ({ type, toolName, toolCallId, input }) => ({ type, ...(toolName ? { toolName } : {}), toolCallId, input });
+
+const submission = (approved, reason) =>
+  approved ? { approved } : { approved, reason: reason || "User declined" };
+
 const NEEDS_APPROVAL = {
   asksFirst: false,
   pendingState: "approval-requested",
@@ -51,15 +57,18 @@ const NEEDS_APPROVAL = {
 
   executed: (_parts, gate) => gate.part,
 
-  /** The same tool part with another decision. */
-  ruled: (part, approved, reason) => {
-    const { type, toolName, toolCallId, input, approval } = part;
-    const same = { type, ...(toolName ? { toolName } : {}), toolCallId, input };
-    const id = approval?.id || toolCallId;
-    if (approved === undefined) return { ...same, state: "approval-requested", approval: { id } };
-    return approved
-      ? { ...same, state: "approval-responded", approval: { id, approved: true } }
-      : { ...same, state: "output-denied", approval: { id, approved: false, ...(reason ? { reason } : {}) } };
+  /** The tool part as a durable record of its call has it. */
+  ruled: (part, { state, reason, result }) => {
+    const same = bare(part);
+    const id = part.approval?.id || part.toolCallId;
+    if (state === "pending") return { ...same, state: "approval-requested", approval: { id } };
+    if (state === "rejected") {
+      return { ...same, state: "output-denied", approval: { id, approved: false, ...(reason ? { reason } : {}) } };
+    }
+    const approved = { ...same, approval: { id, approved: true } };
+    if (state === "executed") return { ...approved, state: "output-available", output: result };
+    if (state === "approved") return { ...approved, state: "approval-responded" };
+    return { ...approved, state: "output-error", errorText: reason || state };
   },
 };
 
@@ -78,19 +87,17 @@ const CLIENT_TOOL = {
   answer: (codecMessageId, toolCallId, approved, reason) => ({
     kind: "tool-result",
     codecMessageId,
-    payload: { toolCallId, output: approved ? { approved } : { approved, reason: reason || "User declined" } },
+    payload: { toolCallId, output: submission(approved, reason) },
   }),
 
   decided: ({ state, output }) => (state === "output-available" ? output?.approved === true : undefined),
 
   executed: (parts, gate) => parts.find(({ part }) => part.toolCallId === executionOf(gate.part.toolCallId))?.part,
 
-  ruled: (part, approved, reason) => {
-    const { type, toolName, toolCallId, input } = part;
-    const same = { type, ...(toolName ? { toolName } : {}), toolCallId, input };
-    if (approved === undefined) return { ...same, state: "input-available" };
-    const output = approved ? { approved } : { approved, reason: reason || "User declined" };
-    return { ...same, state: "output-available", output };
+  ruled: (part, { state, reason }) => {
+    const same = bare(part);
+    if (state === "pending") return { ...same, state: "input-available" };
+    return { ...same, state: "output-available", output: submission(state !== "rejected", reason) };
   },
 };
 

@@ -16,6 +16,8 @@ import { channelOf } from "./realtime.mjs";
 import { runTurn } from "./turn.mjs";
 
 const AGAIN_MS = 5_000;
+/** The states in which the handler has something to do, and whether the tool is approved in them. */
+const DECIDED_IN = { pending: false, approved: true, rejected: false };
 const pause = () => new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
 
 export class GuardedAgent {
@@ -66,14 +68,16 @@ export class GuardedAgent {
 
   async prepared({ call: id }, conversation) {
     const call = await this.#calls.get(id);
-    const { state, reason } = this.#ledger.read(id);
-    const decided = { pending: undefined, approved: true, rejected: false }[state];
-    if (decided === undefined && state !== "pending") throw new Error(`${id} is ${state} already`);
-    await call.beforeGate(call.arguments, decided === true);
-    return conversation.map((message) => ({
-      ...message,
-      parts: message.parts.map((part) => (part.toolCallId === id ? this.#form.ruled(part, decided, reason) : part)),
-    }));
+    const { state } = this.#ledger.read(id);
+    if (!(state in DECIDED_IN)) throw new Error(`${id} is ${state} already`);
+    await call.beforeGate(call.arguments, DECIDED_IN[state]);
+    return conversation.map((message) => ({ ...message, parts: message.parts.map((part) => this.#ruled(part)) }));
+  }
+
+  /** What the store says of a tool call, whatever answers the package folded into it. */
+  #ruled(part) {
+    const record = part.toolCallId && this.#ledger.read(part.toolCallId);
+    return record ? this.#form.ruled(part, record) : part;
   }
 
   async execute({ call: id }) {
