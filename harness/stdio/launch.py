@@ -20,8 +20,6 @@ from harness.stdio.process import AdapterProcess, StartError, start
 KITS: Final = Path(__file__).resolve().parent.parent / "kits"
 NODE_KIT: Final = KITS / "node"
 PYTHON_KIT: Final = KITS / "python"
-MARK: Final = "HITL_ADAPTER_OF"
-"""The variable by which a process that left its group is recognised as one of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +79,7 @@ def _node(program: str) -> str:
 def environment_of(launch: Launch) -> dict[str, str]:
     """Return the environment variables of a process."""
     paths = [os.environ.get("PYTHONPATH", ""), str(PYTHON_KIT)]
-    own = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), MARK: f"{os.getpid()}"}
-    return {**os.environ, **own, **launch.environment}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **launch.environment}
 
 
 def launched(launch: Launch, *, clock: Clock = "real") -> Started:

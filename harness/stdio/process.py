@@ -2,7 +2,7 @@
 
 Owns the operating system's side of the contract, and nothing of what the lines mean. A process stands in a
 process group of its own, and the whole group is killed at once (kill -9): children that it forked die with
-it, also where it ended by itself. Pipes are never waited for: what a process does not read is kept here up to
+it, those that left the group too, also where it ended by itself. Pipes are never waited for: what a process does not read is kept here up to
 a limit, so that a process that sleeps cannot hold up the harness.
 
 Invariant: after :meth:`AdapterProcess.kill`, or after ``ended`` was told, no process of the group, no zombie
@@ -18,6 +18,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Final
+
+from harness.stdio.escaped import kill_escaped, marked
 
 UNREAD_BYTES_MAX: Final = 64 * 1024 * 1024
 """How much may wait for a process that does not read its standard input."""
@@ -71,11 +73,12 @@ class Listeners:
 class AdapterProcess:
     """A process that runs. Made by :func:`start`; :meth:`attach` connects it to an event loop."""
 
-    def __init__(self, popen: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, popen: "subprocess.Popen[bytes]", mark: str) -> None:
         assert popen.stdin is not None
         assert popen.stdout is not None
         assert popen.stderr is not None
         self._popen = popen
+        self._mark = mark
         self._stdin: IO[bytes] = popen.stdin
         self._stdout: IO[bytes] = popen.stdout
         self._stderr: IO[bytes] = popen.stderr
@@ -204,6 +207,7 @@ class AdapterProcess:
         exited = self._has_exited()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        kill_escaped(self._mark)
         code = self._popen.wait()
         self._drain(told=exited)
         self._release()
@@ -253,17 +257,18 @@ def _exit_text(code: int) -> str:
 
 def start(argv: Sequence[str], environment: Mapping[str, str], **options: Any) -> AdapterProcess:
     """Start ``argv`` in a process group of its own; ``options`` go to Popen. Raises StartError."""
+    mark, environment = marked(environment)
     try:
         popen = subprocess.Popen(  # noqa: S603 - to run the user's command is what it is for
             list(argv),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=dict(environment),
+            env=environment,
             bufsize=0,
             start_new_session=True,
             **options,
         )
     except (OSError, ValueError) as error:
         raise StartError(f"{argv[0]} could not be started: {error}") from error
-    return AdapterProcess(popen)
+    return AdapterProcess(popen, mark)
