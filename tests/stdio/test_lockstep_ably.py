@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,16 +10,14 @@ from typing import Final
 
 import pytest
 
-from harness.install.node import find_node
 from harness.model import OutcomeStatus, ReceiptStatus
 from harness.plan import DAY, SECOND
 from harness.run import Run
 from harness.stdio.adapter import StdioAdapter
 from harness.trace import AdapterFailed, OutcomeReported, ReceiptGiven, RequestPublished, ScreenShown
-from tests.stdio.ably_runs import PHONE, PLANS, adapter_with, digested, plan_of
-from tests.stdio.stepping import require_node, unavailable
+from tests.stdio.ably_runs import PHONE, PLANS, SDK, adapter_with, digested, plan_of
+from tests.stdio.stepping import installed
 
-SDK: Final = "ably@2.28.0"
 TIMEOUT_S: Final = 300
 ROOT: Final = Path(__file__).parent.parent.parent
 
@@ -28,22 +25,7 @@ ROOT: Final = Path(__file__).parent.parent.parent
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder that the SDK is installed in."""
-    require_node()
-    found = find_node()
-    npm = found.npm if found else (shutil.which("npm") or "npm",)
-    folder = tmp_path_factory.mktemp("lockstep")
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
-    try:
-        subprocess.run(
-            [*npm, "install", *options, SDK],
-            check=True,
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            cwd=folder,
-        )
-    except (subprocess.SubprocessError, OSError) as error:
-        unavailable(f"{SDK} could not be installed: {error}")
-    return folder
+    return installed(SDK, tmp_path_factory.mktemp("lockstep"))
 
 
 @pytest.fixture(scope="module")
