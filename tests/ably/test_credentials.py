@@ -85,6 +85,17 @@ def test_a_token_request_that_breaks_a_rule_is_refused(
     assert reply.headers["x-ably-errorcode"] == str(code)
 
 
+def test_nonces_are_never_forgotten_early_to_make_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.ably.authenticator.NONCES_MAX", 2)
+    codes = [ask(world, signed(nonce=f"nonce {number}")).status for number in range(3)]
+    assert codes == [201, 201, 429]
+    assert ask(world, signed(nonce="nonce 0")).code == 40105
+    assert ask(world, signed(nonce="nonce 2")).code == 42910
+    world.pass_s(241)
+    later = signed(nonce="nonce 2", timestamp=world.now_ns // 10**6)
+    assert ask(world, later).status == 201
+
+
 def test_a_nonce_is_good_once(world: World) -> None:
     assert ask(world, signed()).status == 201
     assert ask(world, signed()).code == 40105

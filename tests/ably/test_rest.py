@@ -328,6 +328,15 @@ def test_an_app_may_ask_for_more_presence_members_than_the_usual(world: World) -
     assert answers[-1]["error"]["code"] == 91003
 
 
+def test_a_server_has_a_bounded_number_of_apps(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.ably.apps.APPS_MAX", 3)
+    first, second = (world.http("POST", "/apps", {}, auth=None) for _ in range(2))
+    assert (first.status, second.status, second.code) == (201, 429, 42910)
+    app = first.value
+    world.http("DELETE", f"/apps/{app['appId']}", auth=app["keys"][0]["keyStr"])
+    assert world.http("POST", "/apps", {}, auth=None).status == 201
+
+
 def test_an_app_of_an_encrypted_server_says_so() -> None:
     reply = World(sandbox=True, tls=True).http("POST", "/apps", {}, auth=None, Host="localhost:9010")
     assert reply.value["tls"] is True

@@ -10,10 +10,11 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPSConnection
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from ssl import create_default_context
+from threading import Thread
 from typing import IO, Any
 
 import pytest
@@ -125,6 +126,36 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         ask(port, key, "PATCH", f"/channels/approvals:1/messages/{serial}", {"action": 1, "data": "approved"})
         newest = ask(port, key, "POST", "/channels/approvals:1/messages", {"name": "next"})
         assert newest["serials"][0] > history[-1]["serial"]
+
+
+def test_a_kill_9_in_the_middle_takes_back_no_acknowledgement(tmp_path: Path) -> None:
+    acknowledged: list[str] = []
+    with serving("--data-dir", str(tmp_path)) as (process, lines):
+        port, key = address(lines)
+
+        def publish() -> None:
+            with suppress(OSError, HTTPException):  # the server is killed meanwhile
+                while True:
+                    reply = ask(
+                        port, key, "POST", "/channels/room/messages", {"data": str(len(acknowledged))}
+                    )
+                    acknowledged.extend(reply["serials"])
+
+        publisher = Thread(target=publish)
+        publisher.start()
+        end = time.monotonic() + PATIENCE_S
+        while len(acknowledged) < 30 and time.monotonic() < end:
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        publisher.join(PATIENCE_S)
+    assert len(acknowledged) >= 30
+    with serving("--data-dir", str(tmp_path)) as (_, lines):
+        port, key = address(lines)
+        path = "/channels/room/messages?direction=forwards&limit=1000"
+        found = [message["serial"] for message in ask(port, key, "GET", path)]
+    assert found[: len(acknowledged)] == acknowledged[:1000]
+    assert len(found) <= len(acknowledged) + 1
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,19 @@ def test_a_restarted_server_serves_history_and_continues_channels(tmp_path: Path
     database.close()
 
 
+def test_a_publish_with_an_id_that_is_repeated_after_a_restart_happens_once(tmp_path: Path) -> None:
+    """The publisher did not hear the answer, since the server died; its SDK asks again."""
+    serials = []
+    for _ in range(2):
+        database = Database(tmp_path / "file", NOW_MS, YEAR_MS)
+        world = world_on(database)
+        reply = world.http("POST", "/channels/room/messages", {"id": "once:0", "data": "request"})
+        serials += reply.value["serials"]
+        assert len(world.http("GET", "/channels/room/messages").value) == 1
+        database.close()
+    assert serials[0] == serials[1]
+
+
 def test_ephemeral_messages_are_not_written(tmp_path: Path) -> None:
     database = Database(tmp_path / "file", NOW_MS, YEAR_MS)
     world_on(database).http("POST", "/channels/room/messages", {"extras": {"ephemeral": True}})
