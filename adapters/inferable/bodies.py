@@ -40,6 +40,12 @@ class FunctionReference(BaseModel):
     function: str
 
 
+class StatusChange(BaseModel):
+    """The function that is to be called when a run's status changes."""
+
+    function: FunctionReference
+
+
 class RunBody(BaseModel):
     """A new run; its agent calls the one attached function with ``input``."""
 
@@ -47,6 +53,7 @@ class RunBody(BaseModel):
     input: dict[str, JsonValue] = {}
     context: Gate
     metadata: dict[str, str] = {}
+    onStatusChange: StatusChange | None = None  # noqa: N815 - the SDK's spelling
 
 
 class ResultBody(BaseModel):

@@ -32,7 +32,7 @@ ANSWER_PATIENCE_S: Final = 30.0
 """How long a device waits for what became of an answer before it says that it does not know."""
 LOOK_PATIENCE_S: Final = 8.0
 """How long somebody who looks at a screen waits for it to be refreshed."""
-_SLOWEST: Final = 120
+_SLOWEST: Final = 480
 """While nothing changes, the pauses grow up to so many times the first one."""
 
 

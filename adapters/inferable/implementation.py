@@ -52,16 +52,18 @@ class Tempo:
     """What depends on the clock alone: how long things wait for each other.
 
     ``pace_ms`` is the shortest pause of who asks again and again; ``timeout_s`` is how long a machine may
-    have a call, 30 s by default.
+    have a call, 30 s by default. A ``patient`` worker's HTTP client waits for answers without a
+    timeout, which otherwise costs it a timer twice a second.
     """
 
     pace_ms: int
     timeout_s: float
     plane: Pace
+    patient: bool = False
 
 
-VIRTUAL: Final = Tempo(pace_ms=500, timeout_s=30, plane=Pace(240 * NS_PER_S, 1))
-"""A poll waits nearly as long as the SDK's HTTP client allows (300 s), so that idle days are cheap."""
+VIRTUAL: Final = Tempo(pace_ms=500, timeout_s=30, plane=Pace(86_400 * NS_PER_S, 1), patient=True)
+"""A poll waits for a day, so that idle days are cheap; the world itself ends connections that are dead."""
 REAL: Final = Tempo(pace_ms=50, timeout_s=4, plane=Pace(10 * NS_PER_S, 0.05))
 
 
@@ -151,6 +153,7 @@ class InferableImplementation:
             "key_prefix": KEY_PREFIX,
             "pace_ms": plane.tempo.pace_ms,
             "timeout_s": plane.tempo.timeout_s,
+            "patient": plane.tempo.patient,
             "retries": self._form.retries,
             "claims": self._form.claims,
         }

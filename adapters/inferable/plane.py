@@ -19,7 +19,7 @@ from harness.http.values import Request, Response
 from harness.model import CallId, Choice, RequestId
 
 from . import bodies, jobs
-from .jobs import Job, Step
+from .jobs import Gate, Job, Step
 from .rights import Machine, NobodyError, caller, is_of, names_one_person
 from .rulings import Answer, Rulings
 from .store import Function, Run, Store
@@ -203,7 +203,8 @@ class Plane:
 
     def _advance(self, before: Job, after: Job | None) -> bool:
         """Write a change, then report it; False where there is none or somebody else was first."""
-        if after is None or not self.store.replace(before, after):
+        notice = None if after is None or before.over or not after.over else self._notice(after)
+        if after is None or not self.store.replace(before, after, notice):
             return False
         request, call = RequestId(after.id), CallId(after.gate.call)
         if after.approval_requested and not before.approval_requested:
@@ -216,6 +217,35 @@ class Plane:
         if after.end is jobs.End.EXPIRED and before.end is None:
             self.observe.request_expired(request, call=call)
         return True
+
+    def _notice(self, ended: Job) -> Job | None:
+        """Return the call by which somebody is told that a run is done, None where nobody asked for it."""
+        run = self.store.run(ended.cluster, ended.run)
+        if run is None or run.told is None or run.job != ended.id:
+            return None
+        service, name = run.told
+        body: dict[str, JsonValue] = {"runId": run.id, "status": "done"}
+        return self._call(self.store.next_number(), run, service, name, body, ended.gate)
+
+    def _call(
+        self, number: int, run: Run, service: str, name: str, body: dict[str, JsonValue], gate: Gate
+    ) -> Job | None:
+        """Return a new call of a registered function, None where there is no such function."""
+        offered = self.store.functions(run.cluster, service) or ()
+        function = next((it for it in offered if it.name == name), None)
+        if function is None:
+            return None
+        return Job(
+            id=f"call{number:06}",
+            cluster=run.cluster,
+            run=run.id,
+            service=service,
+            function=name,
+            input=body,
+            gate=gate,
+            timeout_ns=int(function.timeout_s * NS_PER_S),
+            attempts_left=function.retries_on_stall + 1,
+        )
 
     def _job(self, asked: _Asked) -> Job:
         cluster, job_id = asked.place
@@ -281,23 +311,13 @@ class Plane:
         if len(body.attachedFunctions) != 1:
             raise RefusedError(400, "attach one function")
         (wanted,) = body.attachedFunctions
-        offered = self.store.functions(cluster, wanted.service) or ()
-        function = next((it for it in offered if it.name == wanted.function), None)
-        if function is None:
-            raise RefusedError(404, "tool not found")
+        change = None if body.onStatusChange is None else body.onStatusChange.function
+        told = None if change is None else (change.service, change.function)
         number = self.store.next_number()
-        run = Run(f"run{number:06}", cluster, f"call{number:06}", body.metadata)
-        job = Job(
-            id=run.job,
-            cluster=cluster,
-            run=run.id,
-            service=wanted.service,
-            function=function.name,
-            input=body.input,
-            gate=body.context,
-            timeout_ns=int(function.timeout_s * NS_PER_S),
-            attempts_left=function.retries_on_stall + 1,
-        )
+        run = Run(f"run{number:06}", cluster, f"call{number:06}", body.metadata, told)
+        job = self._call(number, run, wanted.service, wanted.function, body.input, body.context)
+        if job is None:
+            raise RefusedError(404, "tool not found")
         self.store.add(run, job)
         return _json(201, {"id": run.id})
 

@@ -34,12 +34,16 @@ CREATE TABLE IF NOT EXISTS service (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: the call that its agent makes, and the caller's own labels."""
+    """One run: the call that its agent makes, the caller's own labels, and who is told of its end.
+
+    ``told`` names a service and its function, None where nobody asked to be told.
+    """
 
     id: str
     cluster: str
     job: str
     metadata: dict[str, str]
+    told: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,17 @@ class Store:
         for (record,) in rows:
             yield _JOBS.validate_json(record)
 
-    def replace(self, before: Job, after: Job) -> bool:
-        """Write ``after`` if ``before`` is what is there; return whether it was."""
-        changed = self._database.execute(
+    def replace(self, before: Job, after: Job, notice: Job | None = None) -> bool:
+        """Write ``after``, and ``notice`` with it, if ``before`` is what is there; return whether it was."""
+        database = self._database
+        database.execute("BEGIN IMMEDIATE")
+        changed = database.execute(
             "UPDATE job SET record = ?, open = ? WHERE id = ? AND record = ?",
             (_JOBS.dump_json(after), not after.over, after.id, _JOBS.dump_json(before)),
         )
+        if notice is not None and changed.rowcount == 1:
+            self._insert(notice)
+        database.execute("COMMIT")
         return changed.rowcount == 1
 
     def add(self, run: Run, job: Job) -> None:
@@ -94,11 +103,14 @@ class Store:
             "INSERT INTO run (id, cluster, record) VALUES (?, ?, ?)",
             (run.id, run.cluster, _RUNS.dump_json(run)),
         )
-        database.execute(
+        self._insert(job)
+        database.execute("COMMIT")
+
+    def _insert(self, job: Job) -> None:
+        self._database.execute(
             "INSERT INTO job (id, cluster, open, record) VALUES (?, ?, 1, ?)",
             (job.id, job.cluster, _JOBS.dump_json(job)),
         )
-        database.execute("COMMIT")
 
     def run(self, cluster: str, run_id: str) -> Run | None:
         """Return a run of a cluster, None where it has none of that id."""
@@ -113,8 +125,8 @@ class Store:
         return [_RUNS.validate_json(record) for (record,) in rows]
 
     def next_number(self) -> int:
-        """Return the number of the next run."""
-        found = self._one("SELECT coalesce(max(number), 0) + 1 FROM run")
+        """Return the number of the next call, which is also that of a run that makes it."""
+        found = self._one("SELECT coalesce(max(number), 0) + 1 FROM job")
         return int(found)
 
     def register(self, cluster: str, service: str, functions: tuple[Function, ...]) -> None:

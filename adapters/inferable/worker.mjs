@@ -12,7 +12,17 @@ import sdk from "inferable";
 const { Inferable, approvalRequest, createApiClient } = sdk;
 const CANCELLED = "This call was cancelled by the user.";
 const DENIED = "This call was denied by the user.";
+const NOTICE_RETRIES = 5; // being told twice does no harm
+const SLOWEST = 7200; // the longest pause between two looks at a run, in shortest ones
 const EXPIRED = "This call was not answered before its deadline.";
+
+/** Let HTTP requests wait without a limit, and keep no idle connection: a deployment's choice of timeouts. */
+function waitPatiently() {
+  void globalThis.Response; // has Node load its HTTP client
+  const dispatcher = Symbol.for("undici.globalDispatcher.1");
+  const Agent = globalThis[dispatcher].constructor;
+  globalThis[dispatcher] = new Agent({ headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 1 });
+}
 
 /** A repetition cannot tell whether the side effect happened. */
 class OutcomeUnknown extends Error {
@@ -65,16 +75,17 @@ class Worker {
   #pace; // milliseconds
   #services = new Map(); // a promise of the client by cluster and tool, once its worker polls
   #runs = new Map(); // a promise of the run's id by call
-  #waiting = new Map(); // wakes who waits for the end of a call, by its id
+  #waiting = new Map(); // wakes who waits for the end of a run, by its id
   #known;
   #claims;
   #results;
 
   constructor(host) {
-    const { host: name, port, pace_ms } = host.services.inferable;
+    const { host: name, port, pace_ms, patient } = host.services.inferable;
     this.#host = host;
     this.#endpoint = `http://${name}:${port}`;
     this.#pace = pace_ms;
+    if (patient) waitPatiently();
     this.#known = new Folder(host.directory, "runs");
     if (host.services.inferable.claims) {
       this.#claims = new Folder(host.shared, "claims");
@@ -84,17 +95,28 @@ class Worker {
 
   // -- the worker
 
-  /** The client of a cluster once a service with this one tool is registered and polls. */
-  #service(cluster, tool) {
-    const key = JSON.stringify([cluster, tool]);
-    if (!this.#services.has(key)) this.#services.set(key, this.#start(cluster, tool));
+  /** The client of a cluster once the services of this process that a tool needs are registered and poll. */
+  async #service(cluster, tool) {
+    const { retries, timeout_s } = this.#host.services.inferable;
+    const config = { retryCountOnStall: retries, timeoutSeconds: timeout_s };
+    const told = { ...config, retryCountOnStall: NOTICE_RETRIES };
+    const notices = this.#noticesName();
+    await this.#started(cluster, notices, told, ({ runId }) => this.#nudge(runId));
+    return this.#started(cluster, functionName(tool), config, (input, context) => this.#called(input, context));
+  }
+
+  #started(cluster, name, config, func) {
+    const key = JSON.stringify([cluster, name]);
+    if (!this.#services.has(key)) this.#services.set(key, this.#start(cluster, name, config, func));
     return this.#services.get(key);
   }
 
-  async #start(cluster, tool) {
-    const { retries, timeout_s } = this.#host.services.inferable;
-    const config = { retryCountOnStall: retries, timeoutSeconds: timeout_s };
-    const name = functionName(tool);
+  /** The service by which this process, and no other, is told that a run is done. */
+  #noticesName() {
+    return functionName(`notices ${this.#host.name}`);
+  }
+
+  async #start(cluster, name, config, func) {
     for (;;) {
       const client = new Inferable({
         apiSecret: this.#keyOf(cluster),
@@ -102,7 +124,7 @@ class Worker {
         machineId: this.#host.name,
       });
       const service = client.service({ name });
-      service.register({ name, config, func: (input, context) => this.#called(input, context) });
+      service.register({ name, config, func });
       try {
         await service.start();
         return client;
@@ -124,11 +146,7 @@ class Worker {
     if (!context.approved) {
       return approvalRequest();
     }
-    try {
-      return await (this.#claims ? this.#once(call, () => application.effect(input)) : application.effect(input));
-    } finally {
-      this.#nudge(call);
-    }
+    return this.#claims ? this.#once(call, () => application.effect(input)) : application.effect(input);
   }
 
   async #once(call, effect) {
@@ -155,16 +173,14 @@ class Worker {
     const id = await this.#runs.get(call.id);
     const client = await this.#service(call.tenant, call.tool);
     const run = await this.#persistently(() => client.run({ id }));
-    return outcome(await this.#end(call.id, run));
+    return outcome(await this.#end(run));
   }
 
   async cancel(id) {
     await this.#runs.get(id);
     const known = this.#known.read(id);
     if (known === undefined) return false;
-    const cancelled = await this.#persistently(() => this.#cancelCall(known.cluster, known.run));
-    this.#nudge(id);
-    return cancelled;
+    return this.#persistently(() => this.#cancelCall(known.cluster, known.run));
   }
 
   /** The run of a call: as it is remembered, as the control plane lists it, or a new one. */
@@ -194,22 +210,24 @@ class Worker {
       input: call.arguments,
       context: { call: id, tool, session, tenant, requester, deadline_ns, policy },
       metadata: { call: id },
+      onStatusChange: { function: { service: this.#noticesName(), function: this.#noticesName() } },
     });
     return run.id;
   }
 
-  /** Wait for the end of a run, asking less and less often; a function that ended here is a reason to ask. */
-  async #end(call, run) {
-    for (let pause = this.#pace; ; pause = Math.min(2 * pause, 120 * this.#pace)) {
-      const nudged = new Promise((resolve) => this.#waiting.set(call, () => resolve(true)));
+  /** Wait for the end of a run: asking less and less often, and at once when a notice says that it is there. */
+  async #end(run) {
+    for (let pause = this.#pace; ; pause = Math.min(2 * pause, SLOWEST * this.#pace)) {
+      const nudged = new Promise((resolve) => this.#waiting.set(run.id, () => resolve(true)));
       const ended = await run.poll({ maxWaitTime: 1, interval: 1 }).catch(() => undefined);
       if (ended !== undefined) return ended;
       if (await Promise.race([nudged, sleep(pause)])) pause = this.#pace / 2;
     }
   }
 
-  #nudge(call) {
-    setTimeout(() => this.#waiting.get(call)?.(), this.#pace / 10);
+  #nudge(run) {
+    this.#waiting.get(run)?.();
+    return "told";
   }
 
   /** Cancel the one call of a run; returns whether the call now says so. */

@@ -1,4 +1,4 @@
-"""The control plane keeps its word, whatever machines, people, callers and power cuts do in whatever order."""
+"""The control plane keeps its word, whatever machines, people and power cuts do in whatever order."""
 
 import tempfile
 from pathlib import Path
