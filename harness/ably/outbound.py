@@ -5,6 +5,7 @@ connection-level frame has no ``channel`` at all, ``msgSerial`` stands there eve
 NACK has ``count`` and ``error``, every channel frame has its ``channelSerial``.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -37,6 +38,8 @@ FRAME_BYTES_MAX: Final = 524_288
 _HELP: Final = "https://help.ably.io/error/"
 SITE: Final = "hitl"
 _NOT_FOUND: Final = 40400
+_NO_WORD: Final = re.compile(r"[^\w-]")
+"""One SDK finds the cursor of a sync only behind word characters; else every page is a whole sync to it."""
 
 
 def write_error(error: ErrorInfo) -> Wire:
@@ -147,7 +150,7 @@ def _presence_sync(event: PresenceSync, form: Format) -> Wire:
     return {
         "action": Action.SYNC,
         "channel": event.channel,
-        "channelSerial": f"{event.sync_id}:{event.cursor}",
+        "channelSerial": f"{_NO_WORD.sub('-', event.sync_id)}:{event.cursor}",
         "presence": [write_presence(message, form) for message in event.messages],
     }
 
