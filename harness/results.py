@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from harness.adapter import LaneName
 from harness.model import Level
 from harness.plan import Plan
 from harness.properties import Finding, Status
@@ -85,6 +86,8 @@ class AdapterResult:
     """What the adapter itself did wrong: raised, hung, leaked. Never a verdict about the implementation."""
     skipped: str = ""
     """Why it was not played at all, and what to type so that it is; empty where it was played."""
+    lane: LaneName = "virtual"
+    """Where it was played; only runs in virtual time can be replayed exactly."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from harness.cli.adapter import adapter_app
+from harness.cli.compare import compare, trend
 from harness.cli.errors import UserError
 from harness.cli.serve import serve
 
@@ -27,9 +28,6 @@ INPUT_ERRORS: Final[tuple[type[Exception], ...]] = (
 unknown options and the like, wherever this version of typer keeps it."""
 
 _PLUGIN_HELP: Final = "A further plug-in: a folder, a .py file or package.module:Name."
-EXAMPLES: Final = 100
-EXAMPLES_IN_REAL_TIME: Final = 3
-"""A run in real time takes seconds."""
 _RUNS_DIR: Final = Path(".hitl/runs")
 
 _EXAMPLES_HELP: Final = "Plans to try for each scenario; default: 100, 3 in real time."
@@ -141,7 +139,7 @@ def run_command(
         adapters=tuple(adapters or ()),
         every_adapter=every,
         scenarios=tuple(scenario or ()),
-        examples=examples or (EXAMPLES_IN_REAL_TIME if wall or live else EXAMPLES),
+        examples=examples,
         seed=_seed(seed),
         as_json=json,
         report_folder=report,
@@ -156,10 +154,10 @@ def run_command(
     return run(request)
 
 
-def _lane(*, wall: bool, live: bool) -> Literal["virtual", "wall", "live"]:
+def _lane(*, wall: bool, live: bool) -> Literal["wall", "live"] | None:
     if wall and live:
         raise UserError("--wall runs on loopback, --live against an account: choose one.")
-    return "live" if live else "wall" if wall else "virtual"
+    return "live" if live else "wall" if wall else None
 
 
 def _seed(text: str) -> int | None:
@@ -245,6 +243,8 @@ def inside(file: Annotated[Path, typer.Argument(help="What to do.")]) -> int:
 
 
 app.command()(serve)
+app.command()(compare)
+app.command()(trend)
 app.add_typer(adapter_app, name="adapter")
 
 

@@ -10,24 +10,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import TypeAdapter
 from rich.console import Console
 
-from harness.adapter import Adapter
+from harness.adapter import Adapter, LaneName
 from harness.catalog import Catalog, Plugin, UnknownNameError
 from harness.cli.apart import Lineup, Returned, in_place, lineup, play_apart
 from harness.cli.errors import UserError
 from harness.cli.expecting import bring_up_to_date
 from harness.cli.interrupt import Interrupt, Interruptible, interrupts
 from harness.cli.paint import page_width, paint
+from harness.cli.playing import Playing, choose_lanes
 from harness.cli.plugins import catalog_with
 from harness.cli.progress import progress_on
+from harness.cli.remembering import remember
 from harness.cli.reporting import chosen_reports, write_reports
 from harness.cli.run_folder import fill, new_run_folder
 from harness.expectations import ExpectationsError
-from harness.explore.conformance import EXAMPLES, Options, RealTime, check
+from harness.explore.conformance import EXAMPLES, Options, check
 from harness.explore.replay import versions
 from harness.report import FinishedRun, result_json
 from harness.report.page import run_page
@@ -49,7 +51,8 @@ class Request:
     adapters: tuple[str, ...]
     every_adapter: bool
     scenarios: tuple[str, ...]
-    examples: int
+    examples: int | None
+    """Plans a scenario; None: as many as the lane of an adapter affords."""
     seed: int | None
     as_json: bool
     report_folder: Path | None
@@ -59,7 +62,8 @@ class Request:
     allow_inconclusive: bool
     plugins: tuple[str, ...]
     runs_folder: Path
-    lane: Literal["virtual", "wall", "live"] = "virtual"
+    lane: LaneName | None = None
+    """Where every adapter is played; None: each in its own default lane."""
     for_another: bool = False
     """Whether another ``hitl`` waits for the run folder: nothing is shown but how far the run is."""
 
@@ -68,7 +72,9 @@ def run(request: Request) -> int:
     """Do what ``request`` says and return the exit code; raises UserError."""
     catalog = catalog_with(request.plugins)
     adapters = _adapters(catalog, request)
-    line = lineup(adapters, skips=request.every_adapter)
+    playing = choose_lanes(adapters, request.lane, request.examples, skips=request.every_adapter)
+    playable = [plugin for plugin in adapters if plugin.name not in playing.skipped]
+    line = lineup(playable, skips=request.every_adapter)
     scenarios = _scenarios(catalog, request)
     if request.formats and request.report_folder is None:
         raise UserError("--format needs --report DIR: say where the reports go.")
@@ -78,18 +84,20 @@ def run(request: Request) -> int:
             "and --ignore-expectations.",
         )
     reports = chosen_reports(catalog, request.formats) if request.report_folder is not None else []
-    real_time = _real_time(request)
     folder = new_run_folder(request.runs_folder)
-    result, recorded = _result(adapters, line, scenarios, request, real_time)
+    result, recorded = _result(adapters, line, scenarios, request, playing)
     if request.update_expectations and not result.interrupted:
-        strikes = request.examples >= EXAMPLES and real_time is None
+        strikes = result.examples >= EXAMPLES and not playing.real_time
         renewed = bring_up_to_date(adapters, result.adapters, strikes=strikes)
         result = replace(result, adapters=tuple(renewed))
     traces = fill(folder, result, catalog, recorded)
     finished = FinishedRun(result, traces, folder.as_posix(), request.plugins, versions())
-    code = result.exit_code(allow_inconclusive=request.allow_inconclusive, allow_skipped=not in_ci())
+    code = result.exit_code(
+        allow_inconclusive=request.allow_inconclusive, allow_skipped=not (in_ci() and line.skipped)
+    )
     if request.for_another:
         return code.value
+    remember(result, folder, versions()["harness"], code.value)
     if request.as_json:
         sys.stdout.write(result_json(result))
     else:
@@ -128,35 +136,22 @@ def _scenarios(catalog: Catalog, request: Request) -> list[Plugin[Scenario]]:
     return list({plugin.name: plugin for plugin in named}.values())
 
 
-def _real_time(request: Request) -> RealTime | None:
-    """Return how runs take real time, None where they do not; raises UserError where the lane is closed."""
-    if request.lane == "virtual":
-        return None
-    from harness.wall.lanes import Lane, LaneError, LoopbackLane, live_lane  # noqa: PLC0415 - needs an extra
-    from harness.wall.play import execute_in_real_time  # noqa: PLC0415 - as above
-
-    try:
-        lane: Lane = LoopbackLane() if request.lane == "wall" else live_lane(os.environ)
-    except LaneError as error:
-        raise UserError(f"--{request.lane}: {error}") from None
-    return RealTime(lambda adapter, plan: execute_in_real_time(adapter, plan, lane))
-
-
 def _result(
     adapters: Sequence[Plugin[Adapter]],
     line: Lineup,
     scenarios: Sequence[Plugin[Scenario]],
     request: Request,
-    real_time: RealTime | None,
+    playing: Playing,
 ) -> tuple[Result, Mapping[tuple[str, str], Trace]]:
     """Play all that can be played, here and apart; return what came of it and the traces that are kept."""
+    played = [*(plugin.name for plugin in line.here), *line.apart]
     options = Options(
-        examples=request.examples,
+        examples=playing.examples(request.examples, played),
         seed=request.seed,
         database=request.runs_folder.parent / EXAMPLES_FOLDER,
         use_expectations=request.use_expectations,
         every_scenario=not request.scenarios,
-        real_time=real_time,
+        real_time=playing.real_time,
     )
     try:
         with interrupts() as interrupt:
@@ -165,8 +160,8 @@ def _result(
             back = _apart(adapters, line, request, interrupt)
     except ExpectationsError as error:
         raise UserError(str(error)) from error
-    rows = in_place(adapters, [*result.adapters, *back.results], line.skipped)
-    recorded = back.traces if real_time is None else real_time.traces | back.traces
+    rows = in_place(adapters, [*result.adapters, *back.results], {**line.skipped, **playing.skipped})
+    recorded = playing.traces | back.traces
     interrupted = result.interrupted or back.interrupted
     return replace(result, adapters=tuple(rows), interrupted=interrupted), recorded
 

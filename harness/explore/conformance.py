@@ -5,17 +5,19 @@ and that one broken adapter or an interrupt leaves the rest of the result usable
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
 from hypothesis.errors import HypothesisException
 
-from harness.adapter import Adapter, Manifest
+from harness.adapter import Adapter, LaneName, Manifest
 from harness.catalog import Plugin
 from harness.expectations import FILE_NAME, read_expectations
-from harness.explore.sampling import sample
+from harness.explore.sampling import draw_plans, sample
 from harness.explore.search import Budget, Smallest, Tally, finish, search
 from harness.plan import Plan
 from harness.properties import PROPERTIES, Property, Status
@@ -43,6 +45,8 @@ class Progress(Protocol):
 
 EXAMPLES: Final = 100
 """Plans a scenario, by default; every expectation that ships is found within them."""
+EXAMPLES_IN_REAL_TIME: Final = 3
+"""The same where runs take real time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +59,24 @@ class Options:
     use_expectations: bool = True
     every_scenario: bool = True
     """Whether all scenarios run, so that an offered property that none exercises is inconclusive."""
-    real_time: "RealTime | None" = None
-    """Where runs take real time: plans are sampled and not shrunk."""
+    real_time: "Mapping[str, RealTime]" = field(default_factory=dict)
+    """By name, the adapters whose runs take real time: their plans are sampled and not shrunk."""
+
+    def lane_of(self, adapter: str) -> LaneName:
+        """Return the lane in which an adapter is played."""
+        return self.real_time[adapter].lane if adapter in self.real_time else "virtual"
 
 
 @dataclass(frozen=True, slots=True)
 class RealTime:
-    """How a lane in real time executes a plan; ``traces`` receives what showed each violation."""
+    """A lane in real time: how it plays plans, several at once, yielding their runs in the plans' order.
 
-    execute: Callable[[Adapter, Plan], Run]
+    ``traces`` receives what showed each violation; ``examples`` is the number of plans a scenario.
+    """
+
+    lane: LaneName
+    play: Callable[[Adapter, Sequence[Plan]], Generator[Run, None, None]]
+    examples: int = EXAMPLES_IN_REAL_TIME
     traces: dict[tuple[str, str], Trace] = field(default_factory=dict)
 
 
@@ -87,9 +100,13 @@ def check(
     interrupted = False
     for plugin in adapters:
         ledger = _Ledger()
+        real_time = options.real_time.get(plugin.name)
         try:
-            for scenario in scenarios:
-                _run_scenario(plugin.value, scenario.value, options, progress, ledger)
+            if real_time is not None:
+                _sample_scenarios(plugin.value, scenarios, options.seed or 0, real_time, progress, ledger)
+            else:
+                for scenario in scenarios:
+                    _run_scenario(plugin.value, scenario.value, options, progress, ledger)
         except KeyboardInterrupt:
             interrupted = True
         expected = _expected(plugin, options, ledger)
@@ -105,7 +122,8 @@ def _expected(plugin: Plugin[Adapter], options: Options, ledger: _Ledger) -> Map
     if not options.use_expectations:
         return {}
     known = read_expectations(plugin.path.parent / FILE_NAME).of(plugin.name)
-    full = options.every_scenario and options.real_time is None and options.examples >= EXAMPLES
+    simulated = plugin.name not in options.real_time
+    full = options.every_scenario and simulated and options.examples >= EXAMPLES
     return known if full else {it: entry for it, entry in known.items() if it in ledger.counterexamples}
 
 
@@ -120,9 +138,6 @@ def _run_scenario(
     offered = {it.id for it in PROPERTIES.values() if it.guarantee in adapter.manifest.offers}
     known = {it for it in scenario.properties if it not in offered} | ledger.counterexamples.keys()
     progress.scenario_started(name, scenario.name, options.examples)
-    if options.real_time is not None:
-        _sample_scenario(adapter, scenario, options, options.real_time, progress, ledger)
-        return
     budget = Budget(options.examples, options.seed, options.database)
 
     def on_run(tally: Tally) -> None:
@@ -144,10 +159,27 @@ def _run_scenario(
     progress.scenario_done(name, scenario.name, tally.runs, tally.violations.total())
 
 
+def _sample_scenarios(
+    adapter: Adapter,
+    scenarios: Sequence[Plugin[Scenario]],
+    seed: int,
+    real_time: RealTime,
+    progress: Progress,
+    ledger: _Ledger,
+) -> None:
+    """Play the plans of all scenarios together: real time is mostly waiting."""
+    examples = real_time.examples
+    plans = [plan for plugin in scenarios for plan in draw_plans(plugin.value, examples, seed)]
+    with closing(real_time.play(adapter, plans)) as runs:
+        for plugin in scenarios:
+            progress.scenario_started(adapter.manifest.name, plugin.name, examples)
+            _sample_scenario(adapter, plugin.value, islice(runs, examples), real_time, progress, ledger)
+
+
 def _sample_scenario(
     adapter: Adapter,
     scenario: Scenario,
-    options: Options,
+    runs: Iterator[Run],
     real_time: RealTime,
     progress: Progress,
     ledger: _Ledger,
@@ -157,7 +189,7 @@ def _sample_scenario(
     def on_run(tally: Tally) -> None:
         progress.ran(name, scenario.name, tally.runs, tally.violations.total())
 
-    done = sample(adapter, scenario, options.examples, options.seed or 0, real_time.execute, on_run)
+    done = sample(adapter, scenario, runs, on_run)
     _merge(ledger.tally, done.tally)
     ledger.failures.extend(text for text in done.tally.failures.values() if text not in ledger.failures)
     for property_id, run in done.shown.items():
@@ -207,6 +239,7 @@ def _adapter_result(
         verdicts=tuple(_verdict(manifest, it, ledger, expected.get(it.id)) for it in in_question),
         faults_fired=dict(sorted(ledger.tally.fired.items())),
         failures=tuple(ledger.failures),
+        lane=options.lane_of(manifest.name),
     )
 
 

@@ -1,10 +1,10 @@
-"""Few plans of one scenario, run one after the other in a lane where runs are slow and cannot be repeated.
+"""Few plans of one scenario, for a lane in which runs are slow and cannot be repeated.
 
-Owns the loop. Plans are drawn from a seed; what the lane makes of them differs from run to run, so nothing is
-shrunk: a violation is kept with the trace that showed it.
+Owns how plans are drawn and what their runs add up to. Plans come from a seed; what the lane makes of them
+differs from run to run, so nothing is shrunk: a violation is kept with the trace that showed it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -26,19 +26,23 @@ class Sample:
     findings: dict[str, Finding] = field(default_factory=dict)
 
 
+def draw_plans(scenario: Scenario, examples: int, seed: int) -> list[Plan]:
+    """Return ``examples`` plans of a scenario, the same ones for the same seed."""
+    return [
+        scenario.draw(SeededChooser(Random(f"{seed}:{index}")))  # noqa: S311 - no secret
+        for index in range(examples)
+    ]
+
+
 def sample(
     adapter: Adapter,
     scenario: Scenario,
-    examples: int,
-    seed: int,
-    execute: Callable[[Adapter, Plan], Run],
+    runs: Iterable[Run],
     on_run: Callable[[Tally], None] = lambda _tally: None,
 ) -> Sample:
-    """Draw ``examples`` plans, run each with ``execute`` and judge it by the scenario's properties."""
+    """Judge every run by the scenario's properties and add them up."""
     done = Sample()
-    for index in range(examples):
-        plan = scenario.draw(SeededChooser(Random(f"{seed}:{index}")))  # noqa: S311 - no secret
-        run = execute(adapter, plan)
+    for run in runs:
         judgements = judge_run(adapter.manifest, run, tuple(scenario.properties))
         done.tally.add(run, judgements)
         for property_id, judgement in judgements.items():

@@ -117,6 +117,9 @@ def _header(columns: Sequence[AdapterResult], left: int) -> Iterator[Line]:
         yield (Span(" " * left + "".join(cell.ljust(_CELL_WIDTH) for cell in cells).rstrip(), Tone.TITLE),)
     runs = "".join(plural(column.runs, "run").ljust(_CELL_WIDTH) for column in columns)
     yield (Span(" " * left + runs.rstrip(), Tone.FAINT),)
+    if any(column.lane != "virtual" for column in columns):
+        lanes = "".join(f"{column.lane} lane".ljust(_CELL_WIDTH) for column in columns)
+        yield (Span(" " * left + lanes.rstrip(), Tone.FAINT),)
 
 
 def _cells(columns: Sequence[AdapterResult], property_id: str) -> Iterator[Span]:

@@ -5,7 +5,7 @@ waiting, and every run has a world of its own.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from typing import Final
 
@@ -19,7 +19,9 @@ from harness.world.ably_service import SURROUNDINGS, surroundings
 AT_ONCE: Final = 8
 
 
-def play_all(adapter: Adapter, plans: Sequence[Plan], lane: Lane, *, at_once: int = AT_ONCE) -> Iterator[Run]:
+def play_all(
+    adapter: Adapter, plans: Sequence[Plan], lane: Lane, *, at_once: int = AT_ONCE
+) -> Generator[Run, None, None]:
     """Play every plan, ``at_once`` at a time, and yield their runs in the order of the plans.
 
     Closing the iterator ends what still plays. Raises LaneError where the lane cannot be used.
