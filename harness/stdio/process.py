@@ -2,8 +2,8 @@
 
 Owns the operating system's side of the contract, and nothing of what the lines mean. A process stands in a
 process group of its own, and the whole group is killed at once (kill -9): children that it forked die with
-it, those that left the group too, also where it ended by itself. Pipes are never waited for: what a process does not read is kept here up to
-a limit, so that a process that sleeps cannot hold up the harness.
+it, those that left the group too, also where it ended by itself. Pipes are never waited for: what a process
+does not read is kept here up to a limit, so that a process that sleeps cannot hold up the harness.
 
 Invariant: after :meth:`AdapterProcess.kill`, or after ``ended`` was told, no process of the group, no zombie
 and no descriptor is left.

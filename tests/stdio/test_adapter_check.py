@@ -1,13 +1,18 @@
 """``hitl adapter check`` tells an author what is wrong, why it matters and what to do."""
 
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Final
+
+import pytest
 
 from harness.stdio.launch import PYTHON_KIT
 from tests.cli.calling import Hitl
 from tests.cli.conftest import hitl as hitl  # noqa: PLC0414 - a fixture by its name
 
+GUIDE: Final = Path(__file__).parents[2] / "docs" / "write-an-adapter-in-any-language.md"
 EXAMPLE: Final = f"{sys.executable} {PYTHON_KIT / 'example_adapter.py'}"
 HELLO: Final = '{"contract": 1, "manifest": {"name": "x", "version": "1", "summary": "s", "offers": {}}}'
 ANSWERING: Final = """
@@ -83,3 +88,15 @@ def test_the_schema_of_the_contract_is_printed(hitl: Hitl) -> None:
     done = hitl("schema", "stdio")
     assert '"before_gate"' in done.out
     assert done.code == 0
+
+
+def test_the_shell_script_of_the_guide_comes_up(hitl: Hitl, tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("bash is not here")
+    (code,) = re.findall(r"```bash\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    path = tmp_path / "adapter.sh"
+    path.write_text(code, encoding="utf-8")
+    done = hitl("adapter", "check", f"{bash} {path}")
+    assert done.out.startswith("✓ says hello: shell 1, offers none: nothing is judged\n✓ boots and joins\n")
+    assert done.code == 1
