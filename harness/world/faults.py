@@ -103,13 +103,15 @@ class Faults:
     identity: IdentityProvider
     _over: bool = False
     _fired: set[int] = field(default_factory=set)
+    _places: dict[Deviation, int] = field(default_factory=dict)
     _fates: dict[tuple[str, str, int], list[tuple[Deviation, Fate]]] = field(
         default_factory=lambda: defaultdict(list),
     )
 
     def install(self) -> None:
         """Put every deviation of the plan into effect, now or at its time."""
-        for deviation in self.plan.deviations:
+        for place, deviation in enumerate(self.plan.deviations):
+            self._places.setdefault(deviation, place)
             installer = _INSTALLERS.get(type(deviation))
             if installer is not None:
                 installer(self, deviation)
@@ -118,7 +120,7 @@ class Faults:
 
     def fired(self, deviation: Deviation) -> None:
         """Leave the mark that ``deviation`` took effect, once."""
-        index = self.plan.deviations.index(deviation)
+        index = self._places[deviation]
         if index not in self._fired:
             self._fired.add(index)
             host = HostName(getattr(deviation, "host", "world"))
