@@ -46,6 +46,7 @@ FOREIGN_BOUNDARIES: Final = frozenset(
         ("harness/world/boundary.py", "open_implementation"),
         ("harness/cli/reporting.py", "_rendered"),
         ("harness/cli/__init__.py", "main"),
+        ("adapters/genie/manager.py", "_ask"),
     }
 )
 
