@@ -172,6 +172,13 @@ class InferableAdapter:
         """Return a fresh instance for one run; raises NotInstalledError."""
         return InferableImplementation(environment, self.form, self._workers())
 
+    def end(self) -> None:
+        """Kill the workers that were started ahead of need."""
+        for workers in self._started:
+            workers.stock.drain()
+            workers.pool.drain()
+        self._started.clear()
+
     def _workers(self) -> StdioAdapter:
         """Return the command that starts a worker, with those that wait started ahead of need."""
         if not self._started:
