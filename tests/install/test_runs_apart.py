@@ -51,7 +51,7 @@ def test_adapters_whose_packages_exclude_each_other_stand_in_one_matrix(toy: Hit
     assert done.code == 1, "the toys believe everybody"
     folders = {path.name for path in Path(".hitl/runs/001").iterdir()}
     assert folders == {"result.json", "toy-one-P9", "toy-two-P9"}
-    assert sorted(path.name for path in Path(".hitl").iterdir()) == ["runs"], "workers leave nothing behind"
+    assert not list(Path(".hitl").glob("worker-*")), "workers leave nothing behind"
 
 
 def test_what_was_found_apart_is_shrunk_shown_and_replayed_like_anything_else(toy: Hitl) -> None:
@@ -144,7 +144,7 @@ def test_control_c_reaches_the_worker_and_leaves_what_is_known(
     assert result["interrupted"] is True
     assert [(row["adapter"], row["runs"] > 0) for row in result["adapters"]] == [("toy-one", True)]
     assert gone(worker)
-    assert [path.name for path in (tmp_path / "hitl").iterdir()] == ["runs"]
+    assert not list((tmp_path / "hitl").glob("worker-*"))
 
 
 def test_a_worker_ends_when_the_one_that_waits_for_it_is_killed(
