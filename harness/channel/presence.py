@@ -144,7 +144,8 @@ class PresenceSet:
             member is not None
             and member.id == claimed_id
             and message.action is not PresenceAction.LEAVE
-            and (member.data, member.encoding) == (message.data, message.encoding)
+            and (member.data, member.encoding, member.extras)
+            == (message.data, message.encoding, message.extras)
         )
 
     def of_connection(self, connection_id: str) -> tuple[PresenceMessage, ...]:
