@@ -58,7 +58,8 @@ PROFILES: Final = {
 def under(profile: NetworkProfile, plan: Plan, devices: Sequence[HostName], messages: int, seed: int) -> Plan:
     """Return ``plan`` with its devices behind ``profile``.
 
-    Each of the first ``messages`` of every link of a device, each way, has a delay of its own. Equal arguments give equal plans, on every machine.
+    Each of the first ``messages`` of every link of a device, each way, has a delay of its own. Equal
+    arguments give equal plans, on every machine.
     """
     random = Random(seed)  # noqa: S311 - equal seeds, equal networks
     delays = [

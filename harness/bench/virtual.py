@@ -1,18 +1,18 @@
 """Approval latency in virtual time: the same figures on every machine.
 
-Owns how plans are put behind a network, executed and sampled. A virtual machine has no processor that could be
-busy: what is measured is the number of round trips that an implementation needs and what the network makes
-of them, never how fast anybody's code is.
+Owns how plans are put behind a network, executed and sampled. A virtual machine has no processor that could
+be busy: what is measured is the number of round trips that an implementation needs and what the network
+makes of them, never how fast anybody's code is.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
 from harness.adapter import Adapter
 from harness.bench.load import Arrivals, approvals, hosts_of, instants, with_storm
+from harness.bench.measured import Measured, UnmeasuredError, measured
 from harness.bench.profiles import NetworkProfile, under
-from harness.bench.segments import Sample, Segment, samples
+from harness.bench.segments import Sample, samples
 from harness.plan import AGENT_HOST, SECOND, SERVICE_HOST, Plan
 from harness.run import Run, execute
 from harness.sim import NetworkEvent
@@ -24,22 +24,6 @@ RATE: Final = 2.0
 _MESSAGES_FIRST: Final = 256
 _STORM_REQUESTS: Final = 3
 _STORM_LEAD_NS: Final = 10 * SECOND
-
-
-class UnmeasuredError(Exception):
-    """An implementation could not be measured; the text says what it did instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The samples of one implementation under one condition; ``unfinished`` approvals never came to an end."""
-
-    samples: tuple[Sample, ...]
-    unfinished: int = 0
-
-    def latencies(self, segment: Segment) -> list[int]:
-        """Return what one segment took, in nanoseconds, in the order of the requests."""
-        return [it.segments[segment] for it in self.samples if segment in it.segments]
 
 
 def measure_profile(
@@ -56,26 +40,21 @@ def measure_profile(
         run = _behind(adapter, approvals(at_ns, devices), profile, _mixed(seed, number))
         kept += samples(run.plan, run.boundary)[WARM_UP:]
         number += 1
-    return _measured(kept[:requests])
+    return measured(kept[:requests])
 
 
 def measure_devices(adapter: Adapter, profile: NetworkProfile, devices: int, seed: int) -> Measured:
     """Return the samples of one run in which every one of many devices shows the requests."""
     at_ns = instants(Arrivals.CONSTANT, 1.0, _STORM_REQUESTS, seed, begin_ns=_STORM_LEAD_NS)
     run = _behind(adapter, approvals(at_ns, devices), profile, seed)
-    return _measured(samples(run.plan, run.boundary))
+    return measured(samples(run.plan, run.boundary))
 
 
 def measure_storm(adapter: Adapter, profile: NetworkProfile, devices: int, seed: int) -> Measured:
     """Return the sample of a request made at the instant at which every device loses its connection."""
     at_ns = _STORM_LEAD_NS
     run = _behind(adapter, with_storm(approvals([at_ns], devices), at_ns), profile, seed)
-    return _measured(samples(run.plan, run.boundary))
-
-
-def _measured(kept: Sequence[Sample]) -> Measured:
-    whole = tuple(it for it in kept if it.whole)
-    return Measured(whole, len(kept) - len(whole))
+    return measured(samples(run.plan, run.boundary))
 
 
 def _behind(adapter: Adapter, plan: Plan, profile: NetworkProfile, seed: int) -> Run:

@@ -37,7 +37,7 @@ from harness.world.agents import AgentSide, GatedCall
 from harness.world.boundary import AdapterStartError, Boundary, open_implementation
 from harness.world.build import calm_world, defects_of, failing_of
 from harness.world.devices import DeviceSide
-from harness.world.people import Crowd
+from harness.world.people import Crowd, of_people
 from harness.world.recorder import Recorder
 from harness.world.screens import Screens
 from harness.world.tools import ToolBench
@@ -56,7 +56,15 @@ def execute_in_real_time(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
 
 async def play(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
     """Play ``plan``, made small, on the running loop; several runs may share one loop."""
-    plan = on_own_channels(small(plan, own_service=lane.own_service), fresh_text()[:12])
+    return await play_as_planned(adapter, small(plan, own_service=lane.own_service), lane)
+
+
+async def play_as_planned(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
+    """Play ``plan`` as it is, at its own pace; it may deviate only as real time can.
+
+    Raises LaneError where the lane cannot be used.
+    """
+    plan = on_own_channels(plan, fresh_text()[:12])
     identity = IdentityProvider(plan.people, defects_of(plan), wall_ns() // _NS_PER_S)
     hosts = [*plan.agents, *(device.id for person in plan.people for device in person.devices)]
     async with lane.open(plan, identity, hosts) as site:
@@ -137,7 +145,9 @@ def _world(
     agents = AgentSide(stage, recorder, boundary, tools, implementation, machine, {})
     devices = DeviceSide(stage, recorder, boundary, screens, identity, implementation, machine, owners)
     faults = WallFaults(plan, stage, recorder, site.proxy, vendor, agents, devices)
-    crowd = Crowd(stage.env, screens, devices.press, devices.forge, cast.deviations, faults.fired)
+    crowd = Crowd(
+        stage.env, screens, devices.press, devices.forge, of_people(cast.deviations), faults.fired
+    )
 
     def bytes_seen() -> int:
         return vendor.bytes_received + (0 if site.proxy is None else site.proxy.bytes_received)

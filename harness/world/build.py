@@ -30,7 +30,7 @@ from harness.world.agents import AgentSide, GatedCall
 from harness.world.boundary import Boundary, SimMachine, open_implementation
 from harness.world.devices import DeviceSide
 from harness.world.faults import Faults
-from harness.world.people import Crowd
+from harness.world.people import Crowd, of_people
 from harness.world.recorder import HostObserver, Recorder
 from harness.world.screens import Screens
 from harness.world.service_host import SimServiceHost
@@ -160,7 +160,9 @@ def build(adapter: Adapter, plan: Plan, sim: Simulation) -> World:
     agents = AgentSide(sim, recorder, boundary, tools, implementation, machine, calls)
     devices = DeviceSide(sim, recorder, boundary, screens, identity, implementation, machine, owners)
     faults = Faults(sim, plan, recorder, agents, devices, identity)
-    crowd = Crowd(sim.env, screens, devices.press, devices.forge, plan.deviations, faults.fired)
+    crowd = Crowd(
+        sim.env, screens, devices.press, devices.forge, of_people(plan.deviations), faults.fired
+    )
     sim.network.latency_ns = plan.latency_ns
     if plan.backlog:
         _preload(service, identity, plan)

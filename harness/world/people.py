@@ -38,6 +38,20 @@ RETRY_AFTER_NS: Final = 10 * SECOND
 PRESSES_MAX: Final = 4
 
 
+OF_PEOPLE: Final = (
+    AnswerAgain,
+    AnswerAt,
+    AnswerForeign,
+    AnswerUnknownRequest,
+    DoubleTap,
+    Forge,
+    SleepOn,
+    SpoilCredential,
+    SwitchDevice,
+)
+"""The deviations that people read; a plan may hold thousands of others."""
+
+
 class Press(Protocol):
     """Press a button: the event succeeds with the :class:`Receipt`, or never where the device dies."""
 
@@ -54,6 +68,11 @@ class Press(Protocol):
         """Press a button on ``device`` that answers ``request``."""
 
 
+def of_people(deviations: Sequence[Deviation]) -> list[Deviation]:
+    """Return those of ``deviations`` that people read."""
+    return [it for it in deviations if isinstance(it, OF_PEOPLE)]
+
+
 @dataclass(frozen=True, slots=True)
 class Crowd:
     """What the people of one run need: their screens, the clock, the button, and a way to cheat."""
@@ -63,6 +82,7 @@ class Crowd:
     press: Press
     forge: Callable[[Forge, Card], bool]
     deviations: Sequence[Deviation]
+    """Those that :func:`of_people` returns."""
     fired: Callable[[Deviation], None]
 
     def start(self, people: Sequence[PersonSpec]) -> list[simpy.Process]:
