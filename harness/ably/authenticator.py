@@ -133,7 +133,7 @@ class Authenticator:
 
     def _jwt_grant(self, jwt: JsonWebToken, text: str, now_ms: int) -> Grant:
         key = self.keys.by_name(jwt.kid or "")
-        claims = verify_jwt(jwt, key.secret)
+        claims = verify_jwt(text, key.secret)
         capability = (
             key.capability if claims.capability is None else claims.capability.intersect(key.capability)
         )

@@ -76,8 +76,13 @@ def parse_jwt(text: str) -> JsonWebToken:
     )
 
 
-def verify_jwt(token: JsonWebToken, secret: str) -> Claims:
-    """Check the signature and read the claims. Refusals: 40144; 40000 capability, 40012 client id."""
+@lru_cache(maxsize=_REMEMBERED)
+def verify_jwt(text: str, secret: str) -> Claims:
+    """Check the signature and read the claims (remembered, as above; times are checked by the caller).
+
+    Refusals: 40144; 40000 capability, 40012 client id.
+    """
+    token = parse_jwt(text)
     if token.algorithm != ALGORITHM:
         raise refuse(40144, f"the JWT is not signed with {ALGORITHM}")
     algorithm = jwt.get_algorithm_by_name(ALGORITHM)
