@@ -7,7 +7,6 @@ lockstep of the contract itself.
 
 import asyncio
 import os
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,12 +28,15 @@ REPEATABLE: Final = {
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
     "PYTHONHASHSEED": "0",
+    "NO_PROXY": "*",
+    "no_proxy": "*",
 }
-"""One thread does a process's work in the order in which it was asked for; time zone, language and the order
-of sets are not the machine's."""
+"""One thread does a process's work in the order in which it was asked for; time zone, language, proxies and
+the order of sets are not the machine's."""
 _ONE_COMPILER: Final = "--v8-pool-size=1"
-COMPILED: Final = Path(tempfile.gettempdir()) / f"hitl-node-compiled-{os.getuid()}"
-"""Where Node keeps modules that it compiled, from process to process."""
+_CACHE: Final = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - never raises
+COMPILED: Final = Path(_CACHE) / "hitl-harness" / "node-compiled"
+"""Where Node keeps modules that it compiled, from process to process: a place that is the user's alone."""
 
 
 def is_virtual() -> bool:
@@ -42,22 +44,25 @@ def is_virtual() -> bool:
     return isinstance(asyncio.get_running_loop(), SimLoop)
 
 
-def start_in_lockstep(launch: Launch) -> SteppedProcess:
-    """Start a process that loads its modules and waits; raises StartError."""
+def stock_of(launch: Launch) -> Stock:
+    """Return the processes of a command, started ahead of need.
+
+    They get the environment variables of this moment: a run may change the harness's own while it lasts.
+    """
+    environment = _environment(launch)
+    return Stock(lambda: _started(launch, environment))
+
+
+def _environment(launch: Launch) -> dict[str, str]:
     given = environment_of(launch)
-    node = {
-        "NODE_COMPILE_CACHE": str(COMPILED),
-        "NODE_OPTIONS": " ".join(filter(None, (given.get("NODE_OPTIONS"), _ONE_COMPILER))),
-    }
-    environment = {**given, **node, **REPEATABLE}
+    options = " ".join(filter(None, (given.get("NODE_OPTIONS"), _ONE_COMPILER)))
+    return {**given, "NODE_COMPILE_CACHE": str(COMPILED), "NODE_OPTIONS": options, **REPEATABLE}
+
+
+def _started(launch: Launch, environment: dict[str, str]) -> SteppedProcess:
     with unfenced():  # to find out which Node is here takes a process too
         argv = argv_of(launch.command, VIRTUAL_MODULE)
     return start_stepped(argv, environment)
-
-
-def stock_of(launch: Launch) -> Stock:
-    """Return the processes of a command that are started ahead of need."""
-    return Stock(lambda: start_in_lockstep(launch))
 
 
 async def begin_in_lockstep(launch: Launch, stock: Stock, desk: Desk, host: Host) -> Session:

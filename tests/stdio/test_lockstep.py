@@ -56,6 +56,7 @@ async def answer_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         body = await reader.readexactly(size)
         text = b" ".join([*line.split()[:2], body])
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+    writer.close()
 
 
 # -- time
