@@ -9,7 +9,7 @@ import pytest
 from harness.proxy import UNSENT_BYTES_MAX, Proxy
 
 Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
