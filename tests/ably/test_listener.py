@@ -25,7 +25,7 @@ def run(body: Callable[[Listener, int], Coroutine[Any, Any, None]], **options: A
         listener = Listener(Server("listener", ServerOptions(**options), [APP]), time.time_ns)
         port = await listener.listen("127.0.0.1", 0)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await body(listener, port)
         finally:
             listener.close()
@@ -76,8 +76,8 @@ def test_a_lost_socket_is_noticed_and_its_connection_kept() -> None:
 
 def test_timers_come_when_they_are_due() -> None:
     async def body(_listener: Listener, port: int) -> None:
-        reader, writer = await connected(port)
         began = time.monotonic()
+        reader, writer = await connected(port)
         for _ in range(3):
             await reader.readuntil(b'{"action":0}')
         assert time.monotonic() - began >= 0.29
