@@ -33,7 +33,9 @@ ANSWER_PATIENCE_S: Final = 30.0
 LOOK_PATIENCE_S: Final = 8.0
 """How long somebody who looks at a screen waits for it to be refreshed."""
 _SLOWEST: Final = 480
-"""While nothing changes, the pauses grow up to so many times the first one."""
+"""While nothing changes, the pauses grow up to so many times the first one, and beyond it"""
+_OF_THE_QUIET: Final = 0.01
+"""up to this part of the time in which nothing changed: a quiet month costs hundreds of looks."""
 
 
 class ApproverDevice:
@@ -94,7 +96,8 @@ class ApproverDevice:
             self.looking -= 1
 
     async def _watch(self) -> None:
-        pause_s = self._pace_s
+        loop = asyncio.get_running_loop()
+        pause_s, changed_s = self._pace_s, loop.time()
         while True:
             try:
                 shown = await self._read()
@@ -103,9 +106,10 @@ class ApproverDevice:
             if shown != self._shown:
                 self._shown, self._is_fresh = shown, True
                 self._machine.observe.screen_changed()
-                pause_s = self._pace_s
+                pause_s, changed_s = self._pace_s, loop.time()
             await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _SLOWEST * self._pace_s)
+            quiet_s = loop.time() - changed_s
+            pause_s = min(2 * pause_s, max(_SLOWEST * self._pace_s, _OF_THE_QUIET * quiet_s))
 
     async def _read(self) -> tuple[Card, ...]:
         async with self._connection() as api:

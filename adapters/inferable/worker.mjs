@@ -13,7 +13,7 @@ const { Inferable, approvalRequest, createApiClient } = sdk;
 const CANCELLED = "This call was cancelled by the user.";
 const DENIED = "This call was denied by the user.";
 const NOTICE_RETRIES = 5; // being told twice does no harm
-const SLOWEST = 7200; // the longest pause between two looks at a run, in shortest ones
+const SLOWEST = 86_400; // the longest pause between two looks at a run, in shortest ones
 const EXPIRED = "This call was not answered before its deadline.";
 
 /** Let HTTP requests wait without a limit, and keep no idle connection: a deployment's choice of timeouts. */
