@@ -50,6 +50,7 @@ _UPPER: Final = (
     "report",
     "compare",
     "trend",
+    "bench",
     "catalog",
     "audit",
     "explore",
@@ -70,6 +71,9 @@ AT_HOME: Final[dict[str, tuple[str, ...]]] = {
     "pytest": ("pytest_plugin",),
     "time_machine": ("sim",),
     "ably": (),
+    "matplotlib": ("bench",),
+    "numpy": ("bench",),
+    "hdrh": ("bench",),
 }
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from harness.cli.adapter import adapter_app
+from harness.cli.bench import bench
 from harness.cli.compare import compare, trend
 from harness.cli.errors import UserError
 from harness.cli.serve import serve
@@ -243,6 +244,7 @@ def inside(file: Annotated[Path, typer.Argument(help="What to do.")]) -> int:
 
 
 app.command()(serve)
+app.command()(bench)
 app.command()(compare)
 app.command()(trend)
 app.add_typer(adapter_app, name="adapter")

@@ -157,9 +157,11 @@ def _prepare(base: sqlite3.Connection) -> None:
 
 
 def _refuse_foreign(base: sqlite3.Connection, file: Path) -> None:
+    base.execute("begin")
+    (tables,) = base.execute("select count(*) from sqlite_master").fetchone()
     (owner,) = base.execute("pragma application_id").fetchone()
     version = _version(base)
-    (tables,) = base.execute("select count(*) from sqlite_master").fetchone()
+    base.execute("commit")
     if owner != APPLICATION_ID and tables:
         raise TrendError(f"{file}: holds something else. Move it away: a new one is made.")
     if version > VERSION:
