@@ -148,6 +148,10 @@ def test_the_vendor_lets_who_manages_the_cluster_decide_a_call_that_asks_for_mor
     assert "P9" in broken(VENDOR, done)
 
 
+def test_the_vendor_never_sees_that_a_call_asks_for_a_role_which_nobody_has() -> None:
+    assert broken(VENDOR, run(VENDOR, person("ann"), minimum="superuser")) == ["P9", "P23"]
+
+
 def test_the_hardened_form_asks_the_policy_of_the_call() -> None:
     done = run(HARDENED, person("ann", "publisher"), minimum="admin")
     assert (receipts(done), outcomes(done), effects(done)) == ([ReceiptStatus.UNAUTHORISED], [], 0)
