@@ -160,9 +160,7 @@ def build(adapter: Adapter, plan: Plan, sim: Simulation) -> World:
     agents = AgentSide(sim, recorder, boundary, tools, implementation, machine, calls)
     devices = DeviceSide(sim, recorder, boundary, screens, identity, implementation, machine, owners)
     faults = Faults(sim, plan, recorder, agents, devices, identity)
-    crowd = Crowd(
-        sim.env, screens, devices.press, devices.forge, of_people(plan.deviations), faults.fired
-    )
+    crowd = Crowd(sim.env, screens, devices.press, devices.forge, of_people(plan.deviations), faults.fired)
     sim.network.latency_ns = plan.latency_ns
     if plan.backlog:
         _preload(service, identity, plan)

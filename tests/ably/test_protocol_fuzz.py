@@ -82,7 +82,9 @@ class Conversations(RuleBasedStateMachine):
     @rule(client=clients, channel=CHANNELS, serial=st.integers(0, 3), data=st.data())
     def act(self, client: Client, channel: str, serial: int, data: st.DataObject) -> None:
         frame: dict[str, Any] = {
-            "action": data.draw(st.sampled_from([0, 7, 10, 10, 12, 14, 15, 15, 15, 16, 17, 21]), label="action"),
+            "action": data.draw(
+                st.sampled_from([0, 7, 10, 10, 12, 14, 15, 15, 15, 16, 17, 21]), label="action"
+            ),
             "channel": channel,
             "msgSerial": serial,
         }
