@@ -14,9 +14,9 @@ _SCALE: Final = 1_000_000
 _EXACT: Final = Context(prec=28)
 
 
-def exponential(random: Random, mean: int) -> int:
+def exponential(dice: Random, mean: int) -> int:
     """Return a draw from the exponential distribution with this mean, in whole units of the mean."""
-    return mean * _quantiles()[random.getrandbits(_BITS)] // _SCALE
+    return mean * _quantiles()[dice.getrandbits(_BITS)] // _SCALE
 
 
 @cache

@@ -5,6 +5,7 @@ Owns precision: three significant digits from a microsecond to an hour. Equal sa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -56,14 +57,14 @@ def figures(latencies_ns: Sequence[int], *, seed: int | None = None) -> Figures:
 
 def reliable(percentile: str, count: int) -> bool:
     """Return whether so many samples say anything of a percentile."""
-    return count * (100 - float(percentile)) / 100 >= TAIL_MIN
+    return count * (100 - Decimal(percentile)) / 100 >= TAIL_MIN
 
 
 def _bootstrap(micros: Sequence[int], seed: int) -> dict[str, tuple[int, int]]:
     """Return the interval of each percentile over resamples with replacement."""
-    random = np.random.default_rng(seed)
+    source = np.random.default_rng(seed)
     values = np.asarray(micros)
-    drawn = values[random.integers(0, len(values), size=(_RESAMPLES, len(values)))]
+    drawn = values[source.integers(0, len(values), size=(_RESAMPLES, len(values)))]
     resampled = np.percentile(drawn, PERCENTILES, axis=1, method="higher")
     edge = (100 - _CONFIDENCE) / 2
     bounds = np.percentile(resampled, (edge, 100 - edge), axis=1, method="nearest")

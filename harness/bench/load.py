@@ -33,12 +33,12 @@ def instants(
     arrivals: Arrivals, rate: float, count: int, seed: int, begin_ns: int = SETTLING_NS
 ) -> list[int]:
     """Return ``count`` instants in nanoseconds from ``begin_ns`` on, ``rate`` a second on average."""
-    random = Random(seed)  # noqa: S311 - equal seeds, equal loads
+    dice = Random(seed)  # noqa: S311 - equal seeds, equal loads
     mean_ns = round(SECOND / rate)
     at, made = begin_ns, []
     for _ in range(count):
         made.append(at)
-        at += mean_ns if arrivals is Arrivals.CONSTANT else exponential(random, mean_ns)
+        at += mean_ns if arrivals is Arrivals.CONSTANT else exponential(dice, mean_ns)
     return made
 
 

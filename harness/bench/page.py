@@ -53,7 +53,7 @@ def _virtual(rows: Sequence[Row], result: BenchResult) -> Iterator[Line]:
         yield ()
         yield (
             Span(
-                "shown, all shown, press-effect: medians; p50 to p99.9: end to end; ~ fewer than 10 samples beyond",
+                "the first three: medians; the percentiles: end to end; ~ fewer than 10 samples beyond",
                 Tone.FAINT,
             ),
         )

@@ -61,12 +61,12 @@ def under(profile: NetworkProfile, plan: Plan, devices: Sequence[HostName], mess
     Each of the first ``messages`` of every link of a device, each way, has a delay of its own. Equal
     arguments give equal plans, on every machine.
     """
-    random = Random(seed)  # noqa: S311 - equal seeds, equal networks
+    dice = Random(seed)  # noqa: S311 - equal seeds, equal networks
     delays = [
         DelayMessage(source, target, k, delay)
         for source, target in _links(devices)
         for k in range(messages)
-        if (delay := _travel_ns(profile, random) - DATACENTRE_NS) > 0
+        if (delay := _travel_ns(profile, dice) - DATACENTRE_NS) > 0
     ]
     return replace(plan, latency_ns=DATACENTRE_NS, deviations=(*plan.deviations, *delays))
 
@@ -77,9 +77,9 @@ def _links(devices: Sequence[HostName]) -> Iterator[tuple[HostName, HostName]]:
         yield SERVICE_HOST, device
 
 
-def _travel_ns(profile: NetworkProfile, random: Random) -> int:
+def _travel_ns(profile: NetworkProfile, dice: Random) -> int:
     """Return how long one message travels."""
-    travel = profile.delay_ns + exponential(random, profile.jitter_ns)
-    if random.random() < profile.loss:
+    travel = profile.delay_ns + exponential(dice, profile.jitter_ns)
+    if dice.random() < profile.loss:
         travel += RETRANSMISSION_NS + 2 * profile.delay_ns
     return travel

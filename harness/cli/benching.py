@@ -63,6 +63,7 @@ def measure(request: Request) -> int:
             f"hitl bench needs {error.name}, which is not installed: pip install 'hitl-harness[bench]'"
         ) from error
     wanted = _wanted(request)
+    _write(request.out, {})
     console = Console(stderr=True)
     with progress(console) as tell:
         session = Session(wanted, tell, [], [])

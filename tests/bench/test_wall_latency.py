@@ -1,46 +1,88 @@
-"""Approval latency over the vendor's SDK and the embedded server, on loopback. Figures to read.
+"""Approval latency over the vendor's SDK and the embedded server, on loopback: figures to compare.
 
-From the press of a button to the side effect: the answer travels through the SDK, a fault proxy that does
-nothing, and the server, to the agent's SDK. The bare round trip is the same number of socket hops without
-any protocol, measured in the same run; what lies above it is the SDK's and the server's.
+A round is one approval: all are measured in one run at a steady rate, open-loop, and then handed to
+pytest-benchmark one by one, so that its statistics, ``--benchmark-autosave`` and ``--benchmark-compare`` are
+about approvals. The bare round trip is the same number of socket hops without any protocol, measured in the
+same session; what lies above it is the SDK's and the server's.
 """
 
 import asyncio
-import statistics
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
 
 from adapters.ably_guide import ADAPTERS
-from harness.casting import call, person
-from harness.plan import MS, AnswerSpec, Plan
-from harness.run import Run
-from harness.trace import AnswerSent, EffectExecuted
+from harness.bench.figures import figures
+from harness.bench.real_time import measure_load
+from harness.bench.segments import Segment
 from harness.wall.lanes import LoopbackLane
-from harness.wall.play import execute_in_real_time
 
 pytest.importorskip("ably")
 
-CALLS: Final = 60
-EVERY_NS: Final = 60 * MS
+APPROVALS: Final = 150
+RATE: Final = 20.0
 HOPS: Final = 4
 """Device to proxy, proxy to server, server to proxy, proxy to agent."""
+_NS_PER_S: Final = 1_000_000_000
 
 
-def many_approvals() -> Plan:
-    calls = tuple(call(number, at_ns=number * EVERY_NS) for number in range(1, CALLS + 1))
-    answers = [AnswerSpec(it.id, think_ns=10 * MS) for it in calls]
-    return Plan("bench", (person("alice", answers),), calls)
+@dataclass(slots=True)
+class Replayed:
+    """A clock that moves by measured latencies, one for each call of :meth:`approve`."""
+
+    latencies: Iterator[int]
+    now_ns: int = 0
+
+    def timer(self) -> float:
+        """Return the time in seconds."""
+        return self.now_ns / _NS_PER_S
+
+    def approve(self) -> None:
+        """Let the next latency pass."""
+        self.now_ns += next(self.latencies)
 
 
-def latencies_ms(run: Run) -> list[float]:
-    sent = {it.call: it.at for it in run.boundary.events if isinstance(it, AnswerSent)}
-    done = {it.call: it.at for it in run.boundary.events if isinstance(it, EffectExecuted)}
-    return sorted((done[it] - sent[it]) / MS for it in done)
+def report(benchmark: Any, latencies_ns: Sequence[int], told: str) -> None:
+    """Hand ``latencies_ns`` to pytest-benchmark, a round each, and print their percentiles."""
+    clock = Replayed(iter(latencies_ns))
+    benchmark._timer = clock.timer
+    benchmark.pedantic(clock.approve, rounds=len(latencies_ns), iterations=1)
+    said = figures(latencies_ns, seed=0)
+    benchmark.extra_info["percentiles_us"] = dict(said.percentiles)
+    low, high = said.intervals["99"]
+    p50, p99 = (said.percentiles[it] / 1_000 for it in ("50", "99"))
+    print(f"\n{told}: p50 {p50:.2f} ms, p99 {p99:.2f} ms [{low / 1_000:.2f}, {high / 1_000:.2f}]")  # noqa: T201
 
 
-async def bare_hops_ms(samples: int) -> list[float]:
+@pytest.fixture(scope="module", params=["ably", "ably-hardened"])
+def measured(request: pytest.FixtureRequest) -> Any:
+    (adapter,) = (it for it in ADAPTERS if it.manifest.name == request.param)
+    load = measure_load(adapter, LoopbackLane(), RATE, APPROVALS, devices=1, seed=0)
+    assert load.measured.unfinished == 0
+    return request.param, load.measured
+
+
+@pytest.mark.benchmark(group="approval latency on loopback: press to effect")
+def test_from_press_to_effect(benchmark: Any, measured: Any) -> None:
+    name, taken = measured
+    report(benchmark, taken.latencies(Segment.PRESS_TO_EFFECT), f"{name}, press to effect")
+
+
+@pytest.mark.benchmark(group="approval latency on loopback: end to end")
+def test_from_the_intended_beginning_to_the_outcome(benchmark: Any, measured: Any) -> None:
+    name, taken = measured
+    report(benchmark, taken.latencies(Segment.END_TO_END), f"{name}, end to end")
+
+
+@pytest.mark.benchmark(group="approval latency on loopback: press to effect")
+def test_bare_hops(benchmark: Any) -> None:
+    report(benchmark, asyncio.run(bare_hops_ns(APPROVALS)), "bare sockets")
+
+
+async def bare_hops_ns(samples: int) -> list[int]:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             writer.write(line)
@@ -57,28 +99,10 @@ async def bare_hops_ms(samples: int) -> list[float]:
         for _ in range(HOPS // 2):
             writer.write(b"x" * 300 + b"\n")
             await reader.readline()
-        taken.append((time.perf_counter_ns() - start) / MS)
+        taken.append(time.perf_counter_ns() - start)
     writer.close()
     await ended.wait()
     await writer.wait_closed()
     server.close()
     await server.wait_closed()
-    return sorted(taken)
-
-
-def percentiles(values: list[float]) -> str:
-    hundredths = statistics.quantiles(values, n=100, method="inclusive")
-    return f"p50 {hundredths[49]:.2f} ms, p99 {hundredths[98]:.2f} ms, {len(values)} samples"
-
-
-@pytest.mark.benchmark(group="approval latency on loopback, real SDK")
-@pytest.mark.parametrize("name", ["ably", "ably-hardened"])
-def test_from_press_to_effect(benchmark: Any, name: str) -> None:
-    (adapter,) = (it for it in ADAPTERS if it.manifest.name == name)
-    run = benchmark.pedantic(
-        lambda: execute_in_real_time(adapter, many_approvals(), LoopbackLane()), rounds=1, iterations=1
-    )
-    assert len(latencies_ms(run)) == CALLS
-    told = f"{name}: {percentiles(latencies_ms(run))}; bare: {percentiles(asyncio.run(bare_hops_ms(500)))}"
-    benchmark.extra_info["latency"] = told
-    print(f"\n{told}")  # noqa: T201 - a benchmark's figures are for people
+    return taken
