@@ -79,7 +79,7 @@ def tests(session: nox.Session) -> None:
 
     What the built-in adapters wrap is installed once into .hitl/envs and used by every interpreter.
     """
-    session.install(".[ably]", *_group("test"))
+    session.install(".[ably,bench]", *_group("test"))
     session.run("hitl", "adapter", "install", "--all", env={"HITL_ENVS": str(ENVS)})
     session.run("pytest", "-n", "auto", "--benchmark-disable", "--ignore=tests/bench", *session.posargs)
 
@@ -95,7 +95,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy in strict mode, tests included."""
-    session.install(".[ably]", *_group("types"))
+    session.install(".[ably,bench]", *_group("types"))
     session.run("mypy")
 
 
@@ -109,7 +109,7 @@ def selftest(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks and print what they measured, side by side within their groups."""
-    session.install(".[ably]", *_group("test"))
+    session.install(".[ably,bench]", *_group("test"))
     session.run(
         "pytest",
         "tests/bench",
@@ -125,7 +125,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Fuzz the protocol server at length: ten thousand conversations instead of the suite's few."""
-    session.install(".[ably]", *_group("test"))
+    session.install(".[ably,bench]", *_group("test"))
     session.run(
         "pytest",
         "tests/ably/test_protocol_fuzz.py",
