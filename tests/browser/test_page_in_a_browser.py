@@ -29,6 +29,9 @@ QUIET: Final = (
 )
 DESKTOP: Final = (1280, 900)
 PHONE: Final = (390, 844)
+PATIENCE_MS: Final = 60_000
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=list(QUIET))
+        started = playwright.chromium.launch(executable_path=found, args=list(QUIET), timeout=3 * PATIENCE_MS)
         yield started
         started.close()
 
@@ -67,7 +70,7 @@ def opened(
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     return Opened(context, file)
 
 
