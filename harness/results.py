@@ -31,6 +31,18 @@ class ExitCode(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Nearest:
+    """The plan nearest to a counterexample's that keeps the promise, and the digest of its full trace.
+
+    ``tested`` is false where the promise does not come up in that run.
+    """
+
+    plan: Plan
+    digest: str
+    tested: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Counterexample:
     """The smallest plan found that breaks a property, and what it shows."""
 
@@ -41,6 +53,8 @@ class Counterexample:
     """The digest of the full trace: what a replay must reproduce."""
     found_after: int
     """How many runs of the scenario it took to find the first violation."""
+    nearest: Nearest | None = None
+    """What differs where the property holds; None where no such run is near, or none was looked for."""
 
 
 @dataclass(frozen=True, slots=True)

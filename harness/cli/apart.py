@@ -45,6 +45,7 @@ class Returned:
 
     results: list[AdapterResult] = field(default_factory=list)
     traces: dict[tuple[str, str], Trace] = field(default_factory=dict)
+    nearest: dict[tuple[str, str], Trace] = field(default_factory=dict)
     interrupted: bool = False
 
 
@@ -124,6 +125,7 @@ def play_apart(
             return
     returned.results.append(row)
     returned.traces.update(run.traces)
+    returned.nearest.update(run.nearest)
     returned.interrupted |= run.result.interrupted
 
 

@@ -1,26 +1,29 @@
 """Run folders: a result with its counterexamples on disk.
 
-Owns the layout: ``result.json``, and for every violation a folder ``<adapter>-<property>`` that ``hitl
-replay`` takes. Folders are numbered; a number is taken by making the folder, so that two runs at once do
-not share one.
+Owns the layout: ``environment.json`` from the start, ``result.json``, and for every violation a folder
+``<adapter>-<property>`` that ``hitl replay`` takes; in there ``nearest`` is another such folder, of the
+nearest run that holds the property. Folders are numbered; a number is taken by making the folder, so that two
+runs at once do not share one.
 """
 
-from collections.abc import Mapping
+import json
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Final
 
+from harness.adapter import Adapter
 from harness.catalog import Catalog
 from harness.cli.errors import UserError
-from harness.explore.replay import SavedRun, save, versions
+from harness.explore.replay import SavedRun, environment, save, versions
 from harness.narrate.units import plural
 from harness.properties import Status
-from harness.report import counterexample_name, result_json
+from harness.report import Recorded, counterexample_name, result_json
+from harness.report.run_file import ENVIRONMENT_FILE, NEAREST_FOLDER, RESULT_FILE
 from harness.results import Result
 from harness.run import execute
 from harness.trace import Trace
 
-RESULT_FILE: Final = "result.json"
 _DIGITS: Final = 3
 
 
@@ -35,6 +38,8 @@ def new_run_folder(runs_folder: Path) -> Path:
                 folder.mkdir()
             except FileExistsError:
                 continue
+            text = json.dumps(environment(), indent=1, sort_keys=True)
+            (folder / ENVIRONMENT_FILE).write_text(f"{text}\n", encoding="utf-8")
             return folder
     except OSError as error:
         raise UserError(
@@ -43,18 +48,14 @@ def new_run_folder(runs_folder: Path) -> Path:
     raise AssertionError("count() is endless")
 
 
-def fill(
-    folder: Path,
-    result: Result,
-    catalog: Catalog,
-    recorded: Mapping[tuple[str, str], Trace],
-) -> Mapping[tuple[str, str], Trace]:
+def fill(folder: Path, result: Result, catalog: Catalog, recorded: Recorded) -> Recorded:
     """Write ``result`` and its counterexamples into ``folder``; returns their traces.
 
     A counterexample is executed once more: what is saved is what a replay must reproduce. Some are
     ``recorded``: those of real time, because nothing reproduces them, and those of a worker, which did this.
     """
     traces: dict[tuple[str, str], Trace] = {}
+    nearest: dict[tuple[str, str], Trace] = {}
     try:
         (folder / RESULT_FILE).write_text(result_json(result), encoding="utf-8")
         for adapter in result.adapters:
@@ -64,7 +65,7 @@ def fill(
                 if verdict.status is not Status.VIOLATED or shown is None:
                     continue
                 where = adapter.adapter, verdict.property
-                trace = recorded.get(where) or execute(plugin.value, shown.plan).trace
+                place = folder / counterexample_name(*where)
                 saved = SavedRun(
                     adapter=adapter.adapter,
                     scenario=shown.scenario,
@@ -73,9 +74,19 @@ def fill(
                     plan=shown.plan,
                     made_with=versions(),
                 )
-                save(folder / counterexample_name(adapter.adapter, verdict.property), saved, trace)
-                traces[where] = trace
+                traces[where] = _keep(place, saved, plugin.value, recorded.traces.get(where))
+                if shown.nearest is not None:
+                    near = replace(saved, plan=shown.nearest.plan, digest=shown.nearest.digest)
+                    known = recorded.nearest.get(where)
+                    nearest[where] = _keep(place / NEAREST_FOLDER, near, plugin.value, known)
     except OSError as error:
         done = plural(len(traces), "counterexample")
         raise UserError(f"{folder}: writing the run failed after {done}: {error.strerror}.") from error
-    return traces
+    return Recorded(traces, nearest)
+
+
+def _keep(folder: Path, saved: SavedRun, adapter: Adapter, recorded: Trace | None) -> Trace:
+    """Write one run into ``folder`` and return its trace, which is ``recorded`` or made by playing it."""
+    trace = recorded or execute(adapter, saved.plan).trace
+    save(folder, saved, trace)
+    return trace

@@ -6,7 +6,7 @@ leaves a run folder with what is known by then.
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,13 +30,12 @@ from harness.cli.reporting import chosen_reports, write_reports
 from harness.cli.run_folder import fill, new_run_folder
 from harness.expectations import ExpectationsError
 from harness.explore.conformance import EXAMPLES, Options, check
-from harness.explore.replay import versions
-from harness.report import FinishedRun, result_json
+from harness.explore.replay import environment, versions
+from harness.report import FinishedRun, Recorded, result_json
 from harness.report.page import run_page
 from harness.results import ExitCode, Result
 from harness.scenario import Scenario
 from harness.stdio.command import CommandError
-from harness.trace import Trace
 
 DEFAULT_ADAPTERS: Final = ("reference",)
 EXAMPLES_FOLDER: Final = "examples"
@@ -90,8 +89,15 @@ def run(request: Request) -> int:
         strikes = result.examples >= EXAMPLES and not playing.real_time
         renewed = bring_up_to_date(adapters, result.adapters, strikes=strikes)
         result = replace(result, adapters=tuple(renewed))
-    traces = fill(folder, result, catalog, recorded)
-    finished = FinishedRun(result, traces, folder.as_posix(), request.plugins, versions())
+    kept = fill(folder, result, catalog, recorded)
+    finished = FinishedRun(
+        result,
+        kept.traces,
+        folder.as_posix(),
+        request.plugins,
+        made_with=environment(),
+        nearest=kept.nearest,
+    )
     code = result.exit_code(
         allow_inconclusive=request.allow_inconclusive, allow_skipped=not (in_ci() and line.skipped)
     )
@@ -142,7 +148,7 @@ def _result(
     scenarios: Sequence[Plugin[Scenario]],
     request: Request,
     playing: Playing,
-) -> tuple[Result, Mapping[tuple[str, str], Trace]]:
+) -> tuple[Result, Recorded]:
     """Play all that can be played, here and apart; return what came of it and the traces that are kept."""
     played = [*(plugin.name for plugin in line.here), *line.apart]
     options = Options(
@@ -161,7 +167,7 @@ def _result(
     except ExpectationsError as error:
         raise UserError(str(error)) from error
     rows = in_place(adapters, [*result.adapters, *back.results], {**line.skipped, **playing.skipped})
-    recorded = playing.traces | back.traces
+    recorded = Recorded(playing.traces | back.traces, back.nearest)
     interrupted = result.interrupted or back.interrupted
     return replace(result, adapters=tuple(rows), interrupted=interrupted), recorded
 

@@ -13,6 +13,7 @@ from harness.adapter import Adapter
 from harness.explore.choosers import SeededChooser
 from harness.explore.pacing import paced
 from harness.explore.search import Tally, finish
+from harness.explore.trials import Trials
 from harness.plan import Plan
 from harness.run import execute, judge_run
 from harness.scenario import Scenario
@@ -55,7 +56,7 @@ def campaign(
 def finish_all(adapter: Adapter, tally: Tally) -> None:
     """Shrink the plan of every property that ``tally`` saw broken, as far as the plan-level shrinker gets."""
     for property_id, smallest in tally.smallest.items():
-        tally.smallest[property_id] = finish(adapter, smallest, property_id)
+        tally.smallest[property_id] = finish(Trials(adapter, property_id), smallest)
 
 
 def _turn(scenarios: Sequence[Scenario], index: int) -> Scenario:

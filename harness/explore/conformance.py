@@ -17,11 +17,13 @@ from hypothesis.errors import HypothesisException
 from harness.adapter import Adapter, LaneName, Manifest
 from harness.catalog import Plugin
 from harness.expectations import FILE_NAME, read_expectations
+from harness.explore.nearest import nearest_passing
 from harness.explore.sampling import draw_plans, sample
-from harness.explore.search import Budget, Smallest, Tally, finish, search
+from harness.explore.search import Budget, Tally, finish, search
+from harness.explore.trials import Trials
 from harness.plan import Plan
 from harness.properties import PROPERTIES, Property, Status
-from harness.results import AdapterResult, Counterexample, Expected, Result, Verdict
+from harness.results import AdapterResult, Counterexample, Expected, Nearest, Result, Verdict
 from harness.run import Run, execute
 from harness.scenario import Scenario
 from harness.trace import Trace
@@ -154,8 +156,16 @@ def _run_scenario(
         ledger.failures.extend(text for text in tally.failures.values() if text not in ledger.failures)
     for property_id in sorted(tally.smallest.keys() - known, key=_order):
         progress.shrinking(name, property_id)
-        smallest = finish(adapter, tally.smallest[property_id], property_id)
-        ledger.counterexamples[property_id] = _counterexample(adapter, scenario, smallest)
+        trials = Trials(adapter, property_id)
+        smallest = finish(trials, tally.smallest[property_id])
+        ledger.counterexamples[property_id] = Counterexample(
+            scenario=scenario.name,
+            plan=smallest.plan,
+            finding=smallest.finding,
+            digest=_digest(adapter, smallest.plan),
+            found_after=smallest.found_after,
+            nearest=_nearest(trials, smallest.plan),
+        )
     progress.scenario_done(name, scenario.name, tally.runs, tally.violations.total())
 
 
@@ -207,9 +217,15 @@ def _order(property_id: str) -> int:
     return list(PROPERTIES).index(property_id)
 
 
-def _counterexample(adapter: Adapter, scenario: Scenario, smallest: Smallest) -> Counterexample:
-    digest = execute(adapter, smallest.plan).trace.digest()
-    return Counterexample(scenario.name, smallest.plan, smallest.finding, digest, smallest.found_after)
+def _digest(adapter: Adapter, plan: Plan) -> str:
+    return execute(adapter, plan).trace.digest()
+
+
+def _nearest(trials: Trials, plan: Plan) -> Nearest | None:
+    found = nearest_passing(trials, plan)
+    if found is None:
+        return None
+    return Nearest(found, _digest(trials.adapter, found), tested=trials.of(found).tested)
 
 
 def _merge(total: Tally, part: Tally) -> None:

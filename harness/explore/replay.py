@@ -22,6 +22,8 @@ FORMAT: Final = "hitl-run"
 VERSION: Final = 1
 PLAN_FILE: Final = "plan.json"
 TRACE_FILE: Final = "trace.jsonl"
+_DECIDING: Final = ("hypothesis", "simpy")
+"""Distributions whose version may change what is drawn, and in which order it happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,12 @@ class Replay:
 def versions() -> dict[str, str]:
     """Return the versions on which a replay depends."""
     return {"harness": version("hitl-harness"), "python": platform.python_version()}
+
+
+def environment() -> dict[str, str]:
+    """Return what a reader of a run wants to know of where it was made, by name."""
+    deciding = {name: version(name) for name in _DECIDING}
+    return {**versions(), **deciding, "platform": f"{platform.system()} {platform.machine()}"}
 
 
 def save(folder: Path, saved: SavedRun, trace: Trace) -> None:

@@ -23,6 +23,7 @@ from harness.adapter import Adapter
 from harness.explore.choosers import HypothesisChooser
 from harness.explore.pacing import paced
 from harness.explore.shrink import shrink, size
+from harness.explore.trials import Trials
 from harness.plan import Plan, plan_json
 from harness.properties import Finding, Judgement
 from harness.run import Run, execute, judge_run
@@ -175,13 +176,7 @@ def _drive(
             raise others from None
 
 
-def finish(adapter: Adapter, smallest: Smallest, property_id: str) -> Smallest:
+def finish(trials: Trials, smallest: Smallest) -> Smallest:
     """Return the violation with its plan shrunk as far as the plan-level shrinker gets."""
-
-    def finding_of(plan: Plan) -> Finding | None:
-        judgement = judge_run(adapter.manifest, execute(adapter, plan), (property_id,))[property_id]
-        return judgement.findings[0] if judgement.findings else None
-
-    plan = shrink(smallest.plan, lambda candidate: finding_of(candidate) is not None)
-    finding = finding_of(plan) or smallest.finding
-    return Smallest(plan, finding, smallest.found_after)
+    plan = shrink(smallest.plan, lambda candidate: trials.of(candidate).finding is not None)
+    return Smallest(plan, trials.of(plan).finding or smallest.finding, smallest.found_after)

@@ -24,6 +24,7 @@ from harness.catalog import Catalog, Plugin, load_catalog
 from harness.explore.campaign import campaign
 from harness.explore.search import Tally, finish
 from harness.explore.stopwatch import Stopwatch
+from harness.explore.trials import Trials
 from harness.properties import PROPERTIES
 from harness.scenario import Scenario
 
@@ -272,7 +273,7 @@ def _search(search: Search, catalog: Catalog) -> Trial:
     runs = max(tally.smallest[it].found_after for it in breaks)
     deviations = None
     if search.shrinks:
-        smallest = finish(adapter, tally.smallest[breaks[0]], breaks[0])
+        smallest = finish(Trials(adapter, breaks[0]), tally.smallest[breaks[0]])
         deviations = len(smallest.plan.deviations)
     return Trial(runs, deviations, watch.elapsed_s())
 

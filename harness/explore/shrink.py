@@ -59,6 +59,15 @@ def _raw_candidates(plan: Plan) -> Iterator[Plan]:
         half = len(deviations) // 2
         yield plan.but(*deviations[:half])
         yield plan.but(*deviations[half:])
+    yield from single_steps(plan)
+
+
+def single_steps(plan: Plan) -> Iterator[Plan]:
+    """Yield what one step makes of ``plan``: a deviation dropped or weakened, a part of the cast left out.
+
+    Not every one is a sound plan: see :func:`harness.plan.check_plan`.
+    """
+    deviations = plan.deviations
     for place in range(len(deviations)):
         yield plan.but(*deviations[:place], *deviations[place + 1 :])
     yield from _smaller_casts(plan)

@@ -95,7 +95,7 @@ def plan_sentence(plan: Plan, trace: Trace | None = None) -> str:
     parts = [
         _cast(plan),
         *(phrase for call in plan.calls for phrase in _call_phrases(call, many=many)),
-        *(_person_phrase(person, many=many) for person in plan.people if person.answers),
+        *(person_phrase(person, many=many) for person in plan.people if person.answers),
         *(_PHRASES[type(deviation)](deviation, seen) for deviation in plan.deviations),
     ]
     return "; ".join(parts) + "."
@@ -152,9 +152,10 @@ def _call_phrases(call: CallSpec, *, many: bool) -> list[str]:
     return phrases
 
 
-def _person_phrase(person: PersonSpec, *, many: bool) -> str:
+def person_phrase(person: PersonSpec, *, many: bool) -> str:
+    """Return what a person means to do; ``many`` says whether there are several calls to tell apart."""
     role = "no role" if person.role is None else person.role
-    answers = " and ".join(_answer_phrase(answer, many=many) for answer in person.answers)
+    answers = " and ".join(_answer_phrase(it, many=many) for it in person.answers) or "does not answer"
     return f"{person.id} ({role}) {answers}"
 
 
@@ -182,6 +183,7 @@ _STEPS: Final[Mapping[BoundaryStep, str]] = {
 
 def _crash_at_boundary(it: CrashAtBoundary, seen: _Seen) -> str:
     point = seen.crash_points.get(it.host, "")
+    point = "" if point == it.step else point
     step = f"{ordinal(it.k + 1)} {_STEPS[it.step]}" + (f" ({point})" if point else "")
     return f"{it.host} loses power after its {step} {_down(it.down_ns)}{_UNSYNCED[it.unsynced]}"
 

@@ -19,10 +19,19 @@ from harness.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """Full traces by adapter name and property id: of counterexamples, and of what passes nearest to them."""
+
+    traces: Mapping[tuple[str, str], Trace] = field(default_factory=dict)
+    nearest: Mapping[tuple[str, str], Trace] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FinishedRun:
     """A result with what its violations look like.
 
-    ``traces`` holds the full trace of every counterexample by adapter name and property id. ``folder``
+    ``traces`` holds the full trace of every counterexample by adapter name and property id, ``nearest``
+    that of the nearest passing run where there is one. ``folder``
     is where the run lies, as people type it; empty where it was not kept. ``plugins`` are the plug-ins
     that a replay must be given. ``made_with`` holds the versions behind the result, as far as they are
     known, and ``notes`` what a reader must know of what is missing from it.
@@ -34,6 +43,7 @@ class FinishedRun:
     plugins: tuple[str, ...] = ()
     made_with: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    nearest: Mapping[tuple[str, str], Trace] = field(default_factory=dict)
 
     def replay_command(self, adapter: str, property_id: str) -> str:
         """Return the exact command that replays a counterexample."""
@@ -60,6 +70,8 @@ class FinishedRun:
             why=known.why if known else "",
             trace=self.traces.get((adapter.adapter, verdict.property), Trace(())),
             replay=self.replay_command(adapter.adapter, verdict.property) if self.folder else "",
+            nearest=self.nearest.get((adapter.adapter, verdict.property), Trace(())),
+            repeatable=adapter.lane == "virtual",
         )
 
 
@@ -74,6 +86,10 @@ class Violation:
     why: str
     trace: Trace
     replay: str
+    nearest: Trace
+    """The trace of the nearest passing run; empty where there is none."""
+    repeatable: bool
+    """Whether it was played in virtual time, where alone a neighbour can be looked for."""
 
 
 class Report(Protocol):

@@ -12,6 +12,8 @@ from harness.narrate import Line, Span, Tone, boundary_places, listing, plan_sen
 from harness.narrate.verdicts import LEGEND, NOT_JUDGED, SKIPPED, ending, wording
 from harness.properties import Status
 from harness.report import FinishedRun, Violation
+from harness.report.difference import ROWS_IN_TEXT, difference_lines, nearest_sentence
+from harness.report.differing import comparison
 from harness.results import AdapterResult, ExitCode, Result, Verdict
 
 _INDENT: Final = "  "
@@ -50,12 +52,18 @@ def violation_block(violation: Violation, width: int) -> Iterator[Line]:
     yield from _labelled("finding", counterexample.finding.sentence, width)
     yield from _labelled("promise", violation.statement, width)
     yield from _labelled("plan", plan_sentence(counterexample.plan, violation.trace), width)
+    compared = comparison(violation, ROWS_IN_TEXT)
+    yield from _labelled("nearest", nearest_sentence(violation, compared), width)
     if verdict.expected is not None:
         yield from _labelled("known", f"{verdict.expected.reason} {verdict.expected.link}".strip(), width)
     if violation.trace.events:
         yield _BLANK
         marked = boundary_places(violation.trace, counterexample.finding.events)
         for line in listing(violation.trace, marked, width - len(_INDENT)):
+            yield (Span(_INDENT), *line)
+        yield _BLANK
+    if compared is not None and compared.part:
+        for line in difference_lines(compared, width - len(_INDENT)):
             yield (Span(_INDENT), *line)
         yield _BLANK
     found = f"found after {plural(counterexample.found_after, 'run')} of {counterexample.scenario}"

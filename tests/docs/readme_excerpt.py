@@ -9,12 +9,14 @@ from typing import Final
 
 from harness.catalog import load_catalog
 from harness.expectations import FILE_NAME, read_expectations
+from harness.explore.nearest import nearest_passing
+from harness.explore.trials import Trials
 from harness.narrate import plain
 from harness.plan import read_plan
 from harness.properties import PROPERTIES, Status
 from harness.report import FinishedRun
 from harness.report.page import violation_block
-from harness.results import AdapterResult, Counterexample, Result, Verdict
+from harness.results import AdapterResult, Counterexample, Nearest, Result, Verdict
 from harness.run import execute, judge_run
 
 README: Final = Path(__file__).parent.parent.parent / "README.md"
@@ -34,9 +36,14 @@ def violation() -> str:
     manifest, plan = plugin.value.manifest, read_plan(PLAN.read_text(encoding="utf-8"), name=PLAN.name)
     run = execute(plugin.value, plan)
     finding = judge_run(manifest, run, (PROPERTY,))[PROPERTY].findings[0]
+    near = nearest_passing(Trials(plugin.value, PROPERTY), plan)
+    if near is None:
+        raise AssertionError(f"{PLAN.name} has no passing run near it: choose another plan")
+    passing = execute(plugin.value, near).trace
     prop, trace = PROPERTIES[PROPERTY], run.trace
     expected = read_expectations(plugin.path.parent / FILE_NAME).of(ADAPTER).get(PROPERTY)
-    counterexample = Counterexample(plan.scenario, plan, finding, trace.digest(), found_after=1)
+    nearest = Nearest(near, passing.digest())
+    counterexample = Counterexample(plan.scenario, plan, finding, trace.digest(), 1, nearest)
     verdict = Verdict(
         property=PROPERTY,
         guarantee=prop.guarantee.value,
@@ -48,14 +55,18 @@ def violation() -> str:
     )
     judged = AdapterResult(ADAPTER, manifest.version, runs=1, verdicts=(verdict,), faults_fired={})
     result = Result(seed=0, examples=1, scenarios=(plan.scenario,), adapters=(judged,))
-    finished = FinishedRun(result, {(ADAPTER, PROPERTY): trace}, folder=".hitl/runs/001")
+    where = ADAPTER, PROPERTY
+    finished = FinishedRun(result, {where: trace}, folder=".hitl/runs/001", nearest={where: passing})
     (shown,) = finished.violations()
     return plain(violation_block(shown, _WIDTH))
 
 
 def excerpt() -> str:
-    """Return the violation below the command: all words about it, and the end of its listing."""
-    words, listing, ending = violation().split("\n\n")
+    """Return the violation below the command: all words about it, and the end of its listing.
+
+    Left out is where it parts from the nearest run, which the words name.
+    """
+    words, listing, _, ending = violation().split("\n\n")
     header, names, *rows = listing.splitlines()
     listed = "\n".join([header, names, "              …", *rows[-_TAIL_LINES:]])
     return "\n\n".join([f"$ {COMMAND}\n{words}", listed, ending])

@@ -29,7 +29,7 @@ from harness.model import (
 from harness.plan import MS, SECOND, AnswerSpec, CallSpec, DeviceSpec, PersonSpec, Plan
 from harness.properties import PROPERTIES, Finding, Status
 from harness.report import FinishedRun, Report
-from harness.results import AdapterResult, Counterexample, Expected, Result, Verdict
+from harness.results import AdapterResult, Counterexample, Expected, Nearest, Result, Verdict
 from harness.trace import (
     AnswerSent,
     Credential,
@@ -127,6 +127,18 @@ def sample_trace(phone: str = "bob-phone", person: str = "bob", tool: str = "pub
     return Trace(events, "acme", "durable_pending")
 
 
+def passing_trace(phone: str = "bob-phone", person: str = "bob", tool: str = "publish") -> Trace:
+    """Return the trace of the same plan without its deviations: the call is executed once."""
+    before = sample_trace(phone, person, tool).events[:12]
+    at_ns, by = 1_025 * MS, PersonId(person)
+    after: tuple[Event, ...] = (
+        OutcomeReported(at_ns, AGENT, CALL, 1, OutcomeStatus.EXECUTED, Choice.APPROVED, by),
+        ReceiptGiven(1_040 * MS, HostName(phone), AnswerId("a1"), ReceiptStatus.SENT),
+        Quiet(60 * SECOND, HostName("world")),
+    )
+    return Trace((*before, *after), "acme", "durable_pending")
+
+
 def verdict(name: str, status: Status, level: Level = Level.MUST, note: str = "") -> Verdict:
     """Return a verdict without a counterexample."""
     return Verdict(name, PROPERTIES[name].guarantee.value, level, status, 3, note)
@@ -136,13 +148,15 @@ def sample_run(hostile: str = "") -> FinishedRun:
     """Return a run with every kind of verdict; ``hostile`` stands wherever a run brings its own text."""
     sentence = f"call c1 was executed twice{hostile}"
     # Places among the events at the boundary: the trace without its messages.
-    twice = Counterexample("durable_pending", sample_plan(), Finding(sentence, (7, 14)), "0" * 64, 9)
+    near = Nearest(sample_plan().but(), "1" * 64)
+    twice = Counterexample("durable_pending", sample_plan(), Finding(sentence, (7, 14)), "0" * 64, 9, near)
+    lonely = replace(twice, nearest=None)
     known = Expected(f"it tells nothing more{hostile}", "https://example.com/known")
     name = f"acme{hostile}"
     verdicts = (
         replace(verdict("P4", Status.VIOLATED), counterexample=twice),
         replace(verdict("P7", Status.VIOLATED, Level.SHOULD), counterexample=twice, expected=known),
-        replace(verdict("P13", Status.VIOLATED, Level.SHOULD), counterexample=twice),
+        replace(verdict("P13", Status.VIOLATED, Level.SHOULD), counterexample=lonely),
         verdict("P1", Status.HOLDS),
         verdict("P5", Status.NOT_OFFERED),
         verdict("P25", Status.INCONCLUSIVE, note=f"never exercised{hostile}"),
@@ -157,13 +171,15 @@ def sample_run(hostile: str = "") -> FinishedRun:
             AdapterResult("calm", "2.0", 80, (verdict("P1", Status.HOLDS), verdict("P4", Status.HOLDS)), {}),
         ),
     )
-    trace = sample_trace(*(f"{it}{hostile}" for it in ("bob-phone", "bob", "publish")))
+    names = [f"{it}{hostile}" for it in ("bob-phone", "bob", "publish")]
+    trace = sample_trace(*names)
     return FinishedRun(
         result,
         {(name, "P4"): trace, (name, "P7"): trace},
         ".hitl/runs/001",
         made_with={"harness": "0.1.0", "python": "3.11.0"},
         notes=(f"a note{hostile}",) if hostile else (),
+        nearest={(name, "P4"): passing_trace(*names)},
     )
 
 
