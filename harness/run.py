@@ -5,6 +5,7 @@ reached, and a while longer; every fault is healed, time passes, the trace says 
 read a last time, and only then the simulation is torn down. Properties judge afterwards.
 """
 
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -13,7 +14,7 @@ from harness.adapter import Adapter, Manifest
 from harness.model import HostName
 from harness.plan import MINUTE, SECOND, SERVICE_HOST, Plan
 from harness.properties import Judgement, Terms, judge
-from harness.sim import Limits, LivelockError, NetworkEvent, Simulation, StepLimitError
+from harness.sim import Failure, Limits, LivelockError, NetworkEvent, Simulation, StepLimitError
 from harness.trace import AdapterFailed, DeviationFired, Event, Quiet, Trace
 from harness.world.boundary import AdapterStartError
 from harness.world.build import World, build
@@ -30,6 +31,8 @@ _LAST_READ_NS: Final = 10 * SECOND
 _STEPS_PER_INSTANT: Final = 20_000
 _STEPS_PER_CAST: Final = 200
 _WORLD: Final = HostName("world")
+_LOOP: Final = ("asyncio.", "harness.sim.")
+"""The modules that only hand on control."""
 
 
 class HarnessBug(Exception):  # noqa: N818 - the name says whose fault it is
@@ -74,7 +77,7 @@ def execute(adapter: Adapter, plan: Plan) -> Run:
             world.recorder.add(AdapterFailed(sim.now_ns, _WORLD, "run", str(error)))
         end_ns, steps = sim.now_ns, sim.steps
     world.dissolve()
-    entries = (*world.recorder.entries, *_unnoticed(sim, end_ns))
+    entries = (*world.recorder.entries, *_unnoticed(sim, end_ns, vendor_listens=world.vendor.listens))
     return finished_run(adapter, plan, entries, steps)
 
 
@@ -84,18 +87,29 @@ def _limits(plan: Plan) -> Limits:
     return Limits(steps_per_instant_max=_STEPS_PER_INSTANT + _STEPS_PER_CAST * cast)
 
 
-def _unnoticed(sim: Simulation, end_ns: int) -> Iterator[AdapterFailed]:
+def _unnoticed(sim: Simulation, end_ns: int, *, vendor_listens: bool) -> Iterator[AdapterFailed]:
     """Yield what went wrong in tasks that nobody awaited, and calls that tried to leave the simulation.
 
-    Raises HarnessBug where it was our own service that failed.
+    Raises HarnessBug where it was our own service that failed, and not one that the adapter brought.
     """
     for failure in sim.failures:
-        if failure.host == SERVICE_HOST:
-            raise HarnessBug(f"the channel service failed: {failure.message}") from failure.error
+        if failure.host == SERVICE_HOST and _is_ours(failure, vendor_listens=vendor_listens):
+            raise HarnessBug(f"the service failed: {failure.message}") from failure.error
         error = f"{failure.message}: {failure.error!r}" if failure.error else failure.message
         yield AdapterFailed(end_ns, HostName(failure.host), f"task {failure.task}", error)
     for breach in sim.breaches:
         yield AdapterFailed(end_ns, _WORLD, "fence", str(breach))
+
+
+def _is_ours(failure: Failure, *, vendor_listens: bool) -> bool:
+    """Return whether code of the harness failed on the service's host: whose code the loop entered tells.
+
+    Where nothing tells, it is the adapter's if the adapter has a server there.
+    """
+    trace = None if failure.error is None else failure.error.__traceback__
+    modules = (str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(trace))
+    entered = next((it for it in modules if not it.startswith(_LOOP)), None)
+    return not vendor_listens if entered is None else entered.startswith("harness.")
 
 
 def finished_run(adapter: Adapter, plan: Plan, entries: tuple[Event | NetworkEvent, ...], steps: int) -> Run:

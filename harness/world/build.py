@@ -98,6 +98,7 @@ class World:
     plan: Plan
     recorder: Recorder
     service: ChannelServiceHost
+    vendor: SimServiceHost
     boundary: Boundary
     implementation: Implementation
     agents: AgentSide
@@ -171,7 +172,9 @@ def build(adapter: Adapter, plan: Plan, sim: Simulation) -> World:
             devices.message_arrived(DeviceId(event.target))
 
     sim.network.recorder = on_network
-    return World(sim, plan, recorder, service, boundary, implementation, agents, devices, faults, crowd)
+    return World(
+        sim, plan, recorder, service, vendor, boundary, implementation, agents, devices, faults, crowd
+    )
 
 
 def _no_machine(host: Host) -> Machine:

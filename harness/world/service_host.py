@@ -37,6 +37,11 @@ class SimServiceHost:
     machine: Machine
     _ports: int = field(default=FIRST_PORT)
 
+    @property
+    def listens(self) -> bool:
+        """Whether the implementation has a server here."""
+        return self._ports > FIRST_PORT
+
     def listen(self, protocol: Callable[[], asyncio.Protocol]) -> ServicePort:
         """Start listening on the next port."""
         port, self._ports = self._ports, self._ports + 1
