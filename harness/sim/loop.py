@@ -220,7 +220,7 @@ class SimLoop(LoopFace):
         popleft, choose, picks, record = ready.popleft, self._policy.choose, self.picks, self.record.append
         step_number = first = self.steps
         limit = min(limits.steps_max, first + limits.steps_per_instant_max)
-        window = Window(ready)
+        window, in_order = Window(ready), type(self._policy) is Fifo
         step: Step | None
         try:
             while not finished():
@@ -230,7 +230,9 @@ class SimLoop(LoopFace):
                         self._report_limit(step_number, step_number - first)
                 if not ready:
                     return bool(finished())
-                if len(ready) > 1:
+                if in_order or len(ready) == 1:
+                    step = popleft()
+                else:
                     index = choose(ready if len(ready) <= WINDOW else window, step_number)
                     if index:
                         step = ready[index]
@@ -238,8 +240,6 @@ class SimLoop(LoopFace):
                         picks.append((step_number, index))
                     else:
                         step = popleft()
-                else:
-                    step = popleft()
                 step_number += 1
                 if step_number > limit:
                     self._report_limit(step_number, step_number - first)

@@ -224,9 +224,9 @@ class StreamTransport(asyncio.Transport):
             return
         chunk = bytes(data)
         self._unacknowledged += len(chunk)
-        segment = self._sockets.segment_bytes or len(chunk)
-        for start in range(0, len(chunk), segment):
-            part = chunk[start : start + segment]
+        size = self._sockets.segment_bytes
+        parts = [chunk] if size is None else [chunk[at : at + size] for at in range(0, len(chunk), size)]
+        for part in parts:
             self._pipe.send(part, "bytes", len(part))
         if self._unacknowledged > self._high and not self._paused:
             self._paused = True

@@ -8,6 +8,7 @@ import asyncio
 import types
 from collections.abc import Coroutine, Generator, Iterator
 from contextvars import Context
+from functools import cache
 from pathlib import PurePath
 from typing import Any, Final, Protocol, TypeVar, cast
 
@@ -88,8 +89,13 @@ def waiting_place(task: asyncio.Task[Any]) -> str:
         return "an unknown place"
     own = [frame for frame in frames if not _is_library(frame)]
     frame = (own or frames)[-1]
-    path = PurePath(frame.f_code.co_filename)
-    return f"{path.parent.name}/{path.name}:{frame.f_lineno} in {frame.f_code.co_name}"
+    return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+@cache
+def _short(filename: str) -> str:
+    path = PurePath(filename)
+    return f"{path.parent.name}/{path.name}"
 
 
 def _frames(awaited: object) -> Iterator[types.FrameType]:
@@ -106,7 +112,11 @@ def _frames(awaited: object) -> Iterator[types.FrameType]:
 
 
 def _is_library(frame: types.FrameType) -> bool:
-    module = str(frame.f_globals.get("__name__", ""))
+    return _belongs_to_library(str(frame.f_globals.get("__name__", "")))
+
+
+@cache
+def _belongs_to_library(module: str) -> bool:
     return any(module == library or module.startswith(f"{library}.") for library in _LIBRARIES)
 
 
