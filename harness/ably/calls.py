@@ -23,7 +23,8 @@ from harness.channel.grants import Actor
 from harness.channel.history import Direction, HistoryQuery
 from harness.http.values import Request, Response
 
-_CREDENTIALS: Final = ("key", "access_token", "accessToken")
+_NOT_LINKED: Final = frozenset({"key", "access_token", "accessToken", "cursor"})
+"""Query parameters that no link repeats: credentials, and where another page begins."""
 _NO_CONTENT: Final = 204
 _DIGITS_MAX: Final = 18
 _NEWEST: Final = 6
@@ -176,10 +177,17 @@ def links(request: Request, cursor: str | None) -> tuple[tuple[str, str], ...]:
 
     The name in a link is the last segment of the path, as callers resolve it against the request.
     """
-    kept = {key: value for key, value in request.query.items() if key not in (*_CREDENTIALS, "cursor")}
-    current = request.query.get("cursor")
-    pages = [("first", kept), ("current", kept if current is None else {**kept, "cursor": current})]
+    kept = urlencode([pair for pair in request.query.items() if pair[0] not in _NOT_LINKED])
+    pages = [
+        _link(request, "first", kept, None),
+        _link(request, "current", kept, request.query.get("cursor")),
+    ]
     if cursor is not None:
-        pages.append(("next", {**kept, "cursor": cursor}))
-    name = request.path[-1]
-    return (("Link", ", ".join(f'<./{name}?{urlencode(query)}>; rel="{rel}"' for rel, query in pages)),)
+        pages.append(_link(request, "next", kept, cursor))
+    return (("Link", ", ".join(pages)),)
+
+
+def _link(request: Request, relation: str, kept: str, cursor: str | None) -> str:
+    """Write one link; ``kept`` are the parameters that all links share."""
+    at = "" if cursor is None else urlencode({"cursor": cursor})
+    return f'<./{request.path[-1]}?{kept}{"&" if kept and at else ""}{at}>; rel="{relation}"'

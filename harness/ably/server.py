@@ -118,7 +118,7 @@ class Server:
         nearest = self._deadlines.next_ns()
         if self._rechecks and (nearest is None or self._rechecks[0][0] < nearest):
             nearest = self._rechecks[0][0]
-        for app in self.apps:
+        for app in self.apps.by_id.values():
             due_ns = app.service.next_deadline_ns()
             if due_ns is not None and (nearest is None or due_ns < nearest):
                 nearest = due_ns

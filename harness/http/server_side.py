@@ -8,11 +8,13 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import Final
+from typing import Final, TypeAlias
 
 import h11
 
 from harness.http.values import BadTargetError, Request, Response, split_target
+
+Fields: TypeAlias = list[tuple[bytes, bytes]]
 
 HEADER_BYTES_MAX: Final = 65_536
 """Request line and headers together: room for a large token in the query."""
@@ -42,11 +44,12 @@ class Upgrade:
 class HttpSide:
     """Bytes to requests, responses to bytes."""
 
-    __slots__ = ("_body", "_connection", "_head", "keep_alive")
+    __slots__ = ("_body", "_connection", "_fields", "_head", "keep_alive")
 
     def __init__(self) -> None:
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES_MAX)
         self._head: h11.Request | None = None
+        self._fields: Fields = []
         self._body = bytearray()
         self.keep_alive = True
 
@@ -67,7 +70,8 @@ class HttpSide:
                 raise _refused(error.error_status_hint or 400, str(error)) from None
             match event:
                 case h11.Request():
-                    self._head = _unambiguous(event)
+                    self._fields = list(event.headers)  # once: h11 makes each pair anew for every reading
+                    self._head = _unambiguous(event, self._fields)
                     self._body = bytearray()
                     if self._connection.they_are_waiting_for_100_continue:
                         interim += (
@@ -79,7 +83,7 @@ class HttpSide:
                     if len(self._body) > BODY_BYTES_MAX:
                         raise _refused(413, f"the body is larger than {BODY_BYTES_MAX} bytes")
                 case h11.EndOfMessage() if self._head is not None:
-                    return _request(self._head, bytes(self._body)), interim
+                    return _request(self._head, self._fields, bytes(self._body)), interim
                 case _:  # more data needed, paused until the answer, or closed
                     return None, interim
 
@@ -114,24 +118,24 @@ class HttpSide:
         return sent, bytes(self._connection.trailing_data[0])
 
 
-def _unambiguous(head: h11.Request) -> h11.Request:
+def _unambiguous(head: h11.Request, fields: Fields) -> h11.Request:
     """Refuse a request that two readers could frame differently (RFC 9112 section 6.3)."""
-    names = [bytes(name) for name, _ in head.headers]
+    names = [name for name, _ in fields]
     if b"transfer-encoding" in names and b"content-length" in names:
         raise _refused(400, "the request has both Content-Length and Transfer-Encoding")
     if names.count(b"host") > 1:
         raise _refused(400, "the request has more than one Host")
     if not head.http_version.startswith(b"1."):
         raise _refused(505, "HTTP/1.1 is spoken here")
-    if len(head.target) + sum(len(name) + len(value) for name, value in head.headers) > HEADER_BYTES_MAX:
+    if len(head.target) + sum([len(name) + len(value) for name, value in fields]) > HEADER_BYTES_MAX:
         raise _refused(431, f"the headers are larger than {HEADER_BYTES_MAX} bytes")
     return head
 
 
-def _request(head: h11.Request, body: bytes) -> Request | Upgrade:
+def _request(head: h11.Request, fields: Fields, body: bytes) -> Request | Upgrade:
     headers: dict[str, str] = {}
-    for name, value in head.headers:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+    for name, value in fields:  # h11 gives names in lower case
+        key, text = name.decode("latin-1"), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     try:
         path, query = split_target(head.target.decode("latin-1"))
