@@ -104,7 +104,8 @@ class SdkRealtime:
         """A REST client with the same credentials, made when it is first needed."""
         if self._rest is None:
             options = _options(self.endpoint, self.endpoint.host)
-            self._rest = AblyRest(auth_callback=self._authorise, **options)
+            details = self._client.auth.token_details  # the callback is asked where there are none yet
+            self._rest = AblyRest(token_details=details, auth_callback=self._authorise, **options)
         return self._rest
 
     def on_state(self, callback: Callable[[str], None]) -> None:

@@ -112,11 +112,17 @@ class Records:
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
+        self._read: dict[str, tuple[bytes, Approval]] = {}
 
     def load(self, tool_call_id: str) -> Approval | None:
         """Return an approval, None where there is none."""
         found = self._disk.read(_PREFIX + tool_call_id)
-        return None if found is None else _CODEC.validate_json(found)
+        if found is None:
+            return None
+        known = self._read.get(tool_call_id)
+        if known is None or known[0] != found:  # a waiting call looks at the same bytes many times
+            known = self._read[tool_call_id] = (found, _CODEC.validate_json(found))
+        return known[1]
 
     def replace(self, before: Approval | None, after: Approval) -> bool:
         """Write ``after`` if ``before`` (None: nothing) is what is there; return whether it was."""
