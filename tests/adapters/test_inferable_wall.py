@@ -1,4 +1,4 @@
-"""The real worker in real time: processes and sockets, and a worker that is killed in the middle of a call."""
+"""The real worker in real time: processes and sockets, and a worker killed in the middle of a call."""
 
 from collections.abc import Iterator
 from dataclasses import replace
