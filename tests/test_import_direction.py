@@ -54,6 +54,7 @@ _UPPER: Final = (
     "catalog",
     "audit",
     "explore",
+    "watch",
     "cli",
     "pytest_plugin",
 )

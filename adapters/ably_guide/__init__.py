@@ -1,8 +1,8 @@
 """Approval over a channel with roles in the token, as Ably's guide publishes it, and mended.
 
-Owns five manifests: ``ably-guide`` (the published pattern), ``ably-guide-older`` (its older form) and
-``ably-guide-hardened`` over simulated messages; ``ably`` and ``ably-hardened``, the same code over the
-vendor's own SDK. Known violations stand in ``expectations.toml``.
+Owns six manifests: ``ably-guide`` (the published pattern), ``ably-guide-older`` (its older form) and
+``ably-guide-hardened`` over simulated messages; ``ably``, ``ably-older`` and ``ably-hardened``, the same code
+over the vendor's own SDK. Known violations stand in ``expectations.toml``.
 """
 
 from collections.abc import Callable
@@ -178,6 +178,22 @@ ADAPTERS: Final = (
             requires=(REQUIRES,),
         ),
         PUBLISHED,
+        OPENAI,
+        socket_tier,
+    ),
+    GuideAdapter(
+        Manifest(
+            name="ably-older",
+            version="2026-01",
+            summary="its older form on Ably's Python SDK, in real time",
+            homepage=claims.FEATURE,
+            offers=claims.OLDER,
+            on_unauthorised=OnUnauthorised.IGNORE,
+            options={"tool-calls": OPENAI.name, "sdk": SDK},
+            lanes=SDK_LANES[1:],
+            requires=(REQUIRES,),
+        ),
+        OLDER,
         OPENAI,
         socket_tier,
     ),

@@ -1,4 +1,4 @@
-"""A listening socket for a :class:`Server`, on any asyncio loop.
+"""A listening socket for a sans-IO server, on any asyncio loop.
 
 Owns transports and the one timer. It uses ``loop.create_server``, ``call_later`` and nothing else, so that it
 runs unchanged on a real loop and on a simulated one; time comes from a function that is handed in. Does not
@@ -8,7 +8,7 @@ look into bytes.
 import asyncio
 from collections.abc import Callable
 from ssl import SSLContext
-from typing import Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from harness.ably.server import CloseSocket, Output, Server, Write
 
@@ -21,10 +21,32 @@ _ROUND_UP_NS: Final = 999
 """Timers are set up to a microsecond late, never early: an early one would find nothing due."""
 
 
-class Listener:
+class Speaker(Protocol):
+    """A server that knows bytes, sessions and time, and no sockets. Times are Unix nanoseconds."""
+
+    def opened(self, now_ns: int) -> int:
+        """Note a new socket and return its session."""
+
+    def received(self, session_id: int, data: bytes, now_ns: int) -> tuple[Output, ...]:
+        """Take in bytes from a socket."""
+
+    def lost(self, session_id: int, now_ns: int) -> tuple[Output, ...]:
+        """Note that a socket is gone."""
+
+    def next_deadline_ns(self) -> int | None:
+        """Return when :meth:`tick` is next needed, ``None`` while nothing is awaited."""
+
+    def tick(self, now_ns: int) -> tuple[Output, ...]:
+        """Do everything that is due."""
+
+
+S = TypeVar("S", bound=Speaker)
+
+
+class Sockets(Generic[S]):
     """A running server. ``now_ns`` returns Unix time in nanoseconds."""
 
-    def __init__(self, server: Server, now_ns: Callable[[], int]) -> None:
+    def __init__(self, server: S, now_ns: Callable[[], int]) -> None:
         self.server = server
         self.now_ns = now_ns
         self._loop = asyncio.get_running_loop()
@@ -107,10 +129,14 @@ class Listener:
         self.act(self.server.tick(self.now_ns()))
 
 
+class Listener(Sockets[Server]):
+    """A running server of the Ably protocol."""
+
+
 class _Socket(asyncio.Protocol):
     """One accepted socket."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Sockets[Any]) -> None:
         self._listener = listener
         self._session: int | None = None
 

@@ -7,7 +7,7 @@ runs, so that ``hitl --help`` starts at once.
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -15,7 +15,26 @@ from harness.cli.adapter import adapter_app
 from harness.cli.bench import bench
 from harness.cli.compare import compare, trend
 from harness.cli.errors import UserError
+from harness.cli.options import (
+    RUNS_DIR,
+    AdaptersArgument,
+    AllowOption,
+    EveryOption,
+    ExamplesOption,
+    FormatsOption,
+    IgnoreOption,
+    LiveOption,
+    PluginOption,
+    ReportOption,
+    RunsOption,
+    ScenarioOption,
+    SeedOption,
+    WallOption,
+    lane_of,
+    seed_of,
+)
 from harness.cli.serve import serve
+from harness.cli.watch import watch
 
 INPUT_ERRORS: Final[tuple[type[Exception], ...]] = (
     UserError,
@@ -27,16 +46,6 @@ INPUT_ERRORS: Final[tuple[type[Exception], ...]] = (
 )
 """What a command raises where the input is at fault: its own error, and the base of typer's errors for
 unknown options and the like, wherever this version of typer keeps it."""
-
-_PLUGIN_HELP: Final = "A further plug-in: a folder, a .py file or package.module:Name."
-_RUNS_DIR: Final = Path(".hitl/runs")
-
-_EXAMPLES_HELP: Final = "Plans to try for each scenario; default: 100, 3 in real time."
-_SEED_HELP: Final = 'Equal seeds give equal results; "random" searches anew each time.'
-
-PluginOption = Annotated[list[str] | None, typer.Option("--plugin", metavar="PATH", help=_PLUGIN_HELP)]
-ExamplesOption = Annotated[int | None, typer.Option(min=1, metavar="N", help=_EXAMPLES_HELP)]
-SeedOption = Annotated[str, typer.Option(metavar="N", help=_SEED_HELP)]
 
 app: Final = typer.Typer(
     name="hitl",
@@ -91,44 +100,26 @@ def hitl(
 @app.command(name="run")
 def run_command(
     *,
-    adapters: Annotated[
-        list[str] | None, typer.Argument(metavar="[ADAPTER]...", help="Which to test; default: reference.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Test every adapter in the catalogue.")] = False,
+    adapters: AdaptersArgument = None,
+    every: EveryOption = False,
     examples: ExamplesOption = None,
     seed: SeedOption = "0",
-    scenario: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this scenario; repeatable.")
-    ] = None,
+    scenario: ScenarioOption = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON on standard output.")
     ] = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write reports into this folder.")
-    ] = None,
-    formats: Annotated[
-        list[str] | None, typer.Option("--format", metavar="NAME", help="Which reports; default: all.")
-    ] = None,
-    ignore_expectations: Annotated[
-        bool, typer.Option("--ignore-expectations", help="Count known violations like any other.")
-    ] = False,
+    report: ReportOption = None,
+    formats: FormatsOption = None,
+    ignore_expectations: IgnoreOption = False,
     update_expectations: Annotated[
         bool,
         typer.Option("--update-expectations", help="Rewrite each adapter's list of known violations."),
     ] = False,
-    allow_inconclusive: Annotated[
-        bool, typer.Option("--allow-inconclusive", help="Exit 0 where something could not be judged.")
-    ] = False,
-    wall: Annotated[
-        bool,
-        typer.Option("--wall", help="In real time, over real sockets to a server of its own on loopback."),
-    ] = False,
-    live: Annotated[
-        bool,
-        typer.Option("--live", help="In real time, against the Ably account whose key is in ABLY_API_KEY."),
-    ] = False,
+    allow_inconclusive: AllowOption = False,
+    wall: WallOption = False,
+    live: LiveOption = False,
     plugin: PluginOption = None,
-    runs_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")] = _RUNS_DIR,
+    runs_dir: RunsOption = RUNS_DIR,
 ) -> int:
     """Run the conformance suite and show which promises hold.
 
@@ -141,7 +132,7 @@ def run_command(
         every_adapter=every,
         scenarios=tuple(scenario or ()),
         examples=examples,
-        seed=_seed(seed),
+        seed=seed_of(seed),
         as_json=json,
         report_folder=report,
         formats=tuple(formats or ()),
@@ -150,23 +141,9 @@ def run_command(
         allow_inconclusive=allow_inconclusive,
         plugins=tuple(plugin or ()),
         runs_folder=runs_dir,
-        lane=_lane(wall=wall, live=live),
+        lane=lane_of(wall=wall, live=live),
     )
     return run(request)
-
-
-def _lane(*, wall: bool, live: bool) -> Literal["wall", "live"] | None:
-    if wall and live:
-        raise UserError("--wall runs on loopback, --live against an account: choose one.")
-    return "live" if live else "wall" if wall else None
-
-
-def _seed(text: str) -> int | None:
-    if text == "random":
-        return None
-    if not text.isascii() or not text.isdecimal():
-        raise UserError(f'--seed {text}: a number from 0 on or "random" is due here.')
-    return int(text)
 
 
 @app.command()
@@ -247,6 +224,7 @@ app.command()(serve)
 app.command()(bench)
 app.command()(compare)
 app.command()(trend)
+app.command()(watch)
 app.add_typer(adapter_app, name="adapter")
 
 
@@ -289,7 +267,7 @@ def report(
         list[str] | None, typer.Option("--format", metavar="NAME", help="Which reports; default: all.")
     ] = None,
     plugin: PluginOption = None,
-    runs_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders lie.")] = _RUNS_DIR,
+    runs_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders lie.")] = RUNS_DIR,
 ) -> int:
     """Render run folders again: as HTML, Markdown, JUnit XML, SVG, badges and more.
 

@@ -7,13 +7,14 @@ hangs.
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from harness.explore.conformance import Progress
+from harness.explore.conformance import Progress, Seen
+from harness.results import Counterexample
 
 
 @dataclass(slots=True)
@@ -64,15 +65,20 @@ class Interruptible:
         self.interrupt.check()
         self.shown.scenario_started(adapter, scenario, examples)
 
-    def ran(self, adapter: str, scenario: str, runs: int, violations: int) -> None:
+    def ran(self, adapter: str, scenario: str, runs: int, violations: int, fired: Mapping[str, int]) -> None:
         """Hand on."""
         self.interrupt.check()
-        self.shown.ran(adapter, scenario, runs, violations)
+        self.shown.ran(adapter, scenario, runs, violations, fired)
 
     def shrinking(self, adapter: str, property_id: str) -> None:
         """Hand on."""
         self.interrupt.check()
         self.shown.shrinking(adapter, property_id)
+
+    def found(self, adapter: str, property_id: str, counterexample: Counterexample, see: Seen) -> None:
+        """Hand on."""
+        self.interrupt.check()
+        self.shown.found(adapter, property_id, counterexample, see)
 
     def scenario_done(self, adapter: str, scenario: str, runs: int, violations: int) -> None:
         """Hand on."""

@@ -4,6 +4,7 @@ Owns two faces: a live bar where standard error is a terminal, one line a finish
 file. Neither has any say in what a run does.
 """
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -11,7 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from harness.explore.conformance import Progress as SuiteProgress
+from harness.explore.conformance import Seen
 from harness.narrate import plural
+from harness.results import Counterexample
 
 _EVERY: int = 5
 """Runs between two updates of the bar; each update costs as much as a tenth of a run."""
@@ -68,7 +71,7 @@ class LiveProgress:
         """Add a bar."""
         self._task = self._bar.add_task(f"{adapter}  {scenario}", total=examples, note="")
 
-    def ran(self, adapter: str, scenario: str, runs: int, violations: int) -> None:  # noqa: ARG002 - the bar names both
+    def ran(self, adapter: str, scenario: str, runs: int, violations: int, fired: Mapping[str, int]) -> None:  # noqa: ARG002 - the bar names both
         """Move the bar; runs beyond the examples are those of shrinking."""
         if runs % _EVERY == 0:
             total = self._bar.tasks[self._task].total or 0
@@ -78,6 +81,9 @@ class LiveProgress:
     def shrinking(self, adapter: str, property_id: str) -> None:  # noqa: ARG002 - the bar names the adapter
         """Say what is being made smaller."""
         self._bar.update(self._task, note=f"making the counterexample to {property_id} smaller")
+
+    def found(self, adapter: str, property_id: str, counterexample: Counterexample, see: Seen) -> None:
+        """Say nothing: the page shows what was found."""
 
     def scenario_done(self, adapter: str, scenario: str, runs: int, violations: int) -> None:  # noqa: ARG002 - see above
         """Fill the bar."""
@@ -104,11 +110,14 @@ class LineProgress:
     def scenario_started(self, adapter: str, scenario: str, examples: int) -> None:
         """Say nothing yet."""
 
-    def ran(self, adapter: str, scenario: str, runs: int, violations: int) -> None:
+    def ran(self, adapter: str, scenario: str, runs: int, violations: int, fired: Mapping[str, int]) -> None:
         """Say nothing yet."""
 
     def shrinking(self, adapter: str, property_id: str) -> None:
         """Say nothing yet."""
+
+    def found(self, adapter: str, property_id: str, counterexample: Counterexample, see: Seen) -> None:
+        """Say nothing: the page shows what was found."""
 
     def scenario_done(self, adapter: str, scenario: str, runs: int, violations: int) -> None:  # noqa: ARG002 - the page says what was found
         """Say that a scenario is done."""

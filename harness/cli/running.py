@@ -21,6 +21,7 @@ from harness.cli.apart import Lineup, Returned, in_place, lineup, play_apart
 from harness.cli.errors import UserError
 from harness.cli.expecting import bring_up_to_date
 from harness.cli.interrupt import Interrupt, Interruptible, interrupts
+from harness.cli.onlooking import Both, Onlooker
 from harness.cli.paint import page_width, paint
 from harness.cli.playing import Playing, choose_lanes
 from harness.cli.plugins import catalog_with
@@ -67,8 +68,11 @@ class Request:
     """Whether another ``hitl`` waits for the run folder: nothing is shown but how far the run is."""
 
 
-def run(request: Request) -> int:
-    """Do what ``request`` says and return the exit code; raises UserError."""
+def run(request: Request, onlooker: Onlooker | None = None) -> int:
+    """Do what ``request`` says and return the exit code; raises UserError.
+
+    An ``onlooker`` learns what happens, and changes nothing.
+    """
     catalog = catalog_with(request.plugins)
     adapters = _adapters(catalog, request)
     playing = choose_lanes(adapters, request.lane, request.examples, skips=request.every_adapter)
@@ -84,7 +88,7 @@ def run(request: Request) -> int:
         )
     reports = chosen_reports(catalog, request.formats) if request.report_folder is not None else []
     folder = new_run_folder(request.runs_folder)
-    result, recorded = _result(adapters, line, scenarios, request, playing)
+    result, recorded = _result(adapters, line, scenarios, request, playing, onlooker)
     if request.update_expectations and not result.interrupted:
         strikes = result.examples >= EXAMPLES and not playing.real_time
         renewed = bring_up_to_date(adapters, result.adapters, strikes=strikes)
@@ -101,6 +105,8 @@ def run(request: Request) -> int:
     code = result.exit_code(
         allow_inconclusive=request.allow_inconclusive, allow_skipped=not (in_ci() and line.skipped)
     )
+    if onlooker is not None:
+        onlooker.ended(finished, code)
     if request.for_another:
         return code.value
     remember(result, folder, versions()["harness"], code.value)
@@ -148,6 +154,7 @@ def _result(
     scenarios: Sequence[Plugin[Scenario]],
     request: Request,
     playing: Playing,
+    onlooker: Onlooker | None,
 ) -> tuple[Result, Recorded]:
     """Play all that can be played, here and apart; return what came of it and the traces that are kept."""
     played = [*(plugin.name for plugin in line.here), *line.apart]
@@ -159,10 +166,14 @@ def _result(
         every_scenario=not request.scenarios,
         real_time=playing.real_time,
     )
+    if onlooker is not None:
+        names = [it.name for it in scenarios]
+        onlooker.began([it.name for it in adapters], [*line.apart], names, options.examples)
     try:
         with interrupts() as interrupt:
             with progress_on(Console(stderr=True)) as progress:
-                result = check(line.here, scenarios, options, Interruptible(progress, interrupt))
+                told = progress if onlooker is None else Both(progress, onlooker)
+                result = check(line.here, scenarios, options, Interruptible(told, interrupt))
             back = _apart(adapters, line, request, interrupt)
     except ExpectationsError as error:
         raise UserError(str(error)) from error

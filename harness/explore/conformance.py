@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from hypothesis.errors import HypothesisException
 
@@ -28,6 +29,8 @@ from harness.run import Run, execute
 from harness.scenario import Scenario
 from harness.trace import Trace
 
+Seen: TypeAlias = Callable[[], Trace]
+
 
 class Progress(Protocol):
     """Where the suite says how far it is; every call may be ignored."""
@@ -35,11 +38,14 @@ class Progress(Protocol):
     def scenario_started(self, adapter: str, scenario: str, examples: int) -> None:
         """Say that runs of a scenario begin."""
 
-    def ran(self, adapter: str, scenario: str, runs: int, violations: int) -> None:
-        """Say that another run is done; counts are of this scenario."""
+    def ran(self, adapter: str, scenario: str, runs: int, violations: int, fired: Mapping[str, int]) -> None:
+        """Say that another run is done; counts, those of faults that fired too, are of this scenario."""
 
     def shrinking(self, adapter: str, property_id: str) -> None:
         """Say that a counterexample is being made smaller."""
+
+    def found(self, adapter: str, property_id: str, counterexample: Counterexample, see: Seen) -> None:
+        """Say that a property is violated, and how; ``see`` returns the trace, at a run's cost."""
 
     def scenario_done(self, adapter: str, scenario: str, runs: int, violations: int) -> None:
         """Say that a scenario is done."""
@@ -143,7 +149,7 @@ def _run_scenario(
     budget = Budget(options.examples, options.seed, options.database)
 
     def on_run(tally: Tally) -> None:
-        progress.ran(name, scenario.name, tally.runs, tally.violations.total())
+        progress.ran(name, scenario.name, tally.runs, tally.violations.total(), tally.fired)
 
     tally = Tally()
     try:
@@ -166,6 +172,7 @@ def _run_scenario(
             found_after=smallest.found_after,
             nearest=_nearest(trials, smallest.plan),
         )
+        _show(progress, adapter, property_id, ledger.counterexamples[property_id])
     progress.scenario_done(name, scenario.name, tally.runs, tally.violations.total())
 
 
@@ -197,7 +204,7 @@ def _sample_scenario(
     name = adapter.manifest.name
 
     def on_run(tally: Tally) -> None:
-        progress.ran(name, scenario.name, tally.runs, tally.violations.total())
+        progress.ran(name, scenario.name, tally.runs, tally.violations.total(), tally.fired)
 
     done = sample(adapter, scenario, runs, on_run)
     _merge(ledger.tally, done.tally)
@@ -209,8 +216,17 @@ def _sample_scenario(
             ledger.counterexamples[property_id] = Counterexample(
                 scenario.name, run.plan, finding, digest, found.found_after
             )
-            real_time.traces[name, property_id] = run.trace
+            trace = real_time.traces[name, property_id] = run.trace
+            progress.found(name, property_id, ledger.counterexamples[property_id], partial(_same, trace))
     progress.scenario_done(name, scenario.name, done.tally.runs, done.tally.violations.total())
+
+
+def _show(progress: Progress, adapter: Adapter, property_id: str, shown: Counterexample) -> None:
+    progress.found(adapter.manifest.name, property_id, shown, lambda: execute(adapter, shown.plan).trace)
+
+
+def _same(trace: Trace) -> Trace:
+    return trace
 
 
 def _order(property_id: str) -> int:

@@ -20,6 +20,7 @@ from harness.sim import Host
 from harness.trace import AdapterFailed, DeviceJoined, HostCrashed, Quiet
 from harness.wall.environment import WallDirectory, WallEnvironment, WallMachine, WallObserver
 from harness.wall.faults import WORLD, WallFaults, without_impossible_crashes
+from harness.wall.guests import Guests, ShownRecorder
 from harness.wall.lanes import Lane, Site
 from harness.wall.service_host import WallServiceHost
 from harness.wall.small import on_own_channels, small
@@ -59,19 +60,19 @@ async def play(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
     return await play_as_planned(adapter, small(plan, own_service=lane.own_service), lane)
 
 
-async def play_as_planned(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
+async def play_as_planned(adapter: Adapter, plan: Plan, lane: Lane, guests: Guests | None = None) -> Run:
     """Play ``plan`` as it is, at its own pace; it may deviate only as real time can.
 
-    Raises LaneError where the lane cannot be used.
+    ``guests`` take part beside the people of the plan. Raises LaneError where the lane cannot be used.
     """
     plan = on_own_channels(plan, fresh_text()[:12])
     identity = IdentityProvider(plan.people, defects_of(plan), wall_ns() // _NS_PER_S)
     hosts = [*plan.agents, *(device.id for person in plan.people for device in person.devices)]
     async with lane.open(plan, identity, hosts) as site:
         stage = WallStage(asyncio.get_running_loop())
-        recorder = Recorder(lambda: stage.now_ns)
+        recorder = ShownRecorder(lambda: stage.now_ns, guests=guests)
         try:
-            plan = await _play(_world(adapter, plan, identity, site, stage, recorder))
+            plan = await _play(_world(adapter, plan, identity, site, stage, recorder), guests)
         except AdapterStartError as error:
             recorder.add(AdapterFailed(0, WORLD, "open", str(error)))
         finally:
@@ -154,7 +155,7 @@ def _world(
     return _World(cast, stage, recorder, boundary, agents, devices, faults, crowd, vendor, watch)
 
 
-async def _play(world: _World) -> Plan:
+async def _play(world: _World, guests: Guests | None) -> Plan:
     """Play from the first boot to the last look; returns the plan without what could not be done here."""
     await _bring_up(world)
     faults, stage = world.faults, world.stage
@@ -165,6 +166,8 @@ async def _play(world: _World) -> Plan:
     faults.install()
     _schedule(world)
     people = world.crowd.start(world.cast.people)
+    if guests is not None:
+        await guests.take_part(world.devices, faults.proxy)
     everything = stage.env.all_of([*(it.ended for it in calls.values()), *people])
     apart = world.apart
     span = UNDECIDED_APART if apart else UNDECIDED
