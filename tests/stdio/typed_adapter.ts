@@ -23,6 +23,12 @@ class TypedDevice implements Device {
 const manifest = { name: "typed", version: "1", summary: "types only", offers: {} };
 serve({ manifest, bootAgent: () => new TypedAgent(), joinDevice: (host) => (host.freshToken(), new TypedDevice()) });
 
+serve({
+  manifest,
+  bootAgent: async (host) => (await host.application("c1").effect({}), new TypedAgent()),
+  joinDevice: () => new TypedDevice(),
+});
+
 // @ts-expect-error no such guarantee
 serve({ manifest: { ...manifest, offers: { "single-winer": { sentence: "" } } }, bootAgent: () => new TypedAgent(), joinDevice: () => new TypedDevice() });
 

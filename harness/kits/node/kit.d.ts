@@ -156,6 +156,8 @@ export interface AgentHost extends Host {
   /** The durable folder of all agents, as a database would be. */
   readonly shared: string;
   readonly agentToken: string;
+  /** The application's own code of a call, for a worker that carries out what another process was asked for. */
+  application(call: string): Pick<Call, "beforeGate" | "effect">;
 }
 
 export interface DeviceHost extends Host {
