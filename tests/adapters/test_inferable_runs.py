@@ -1,6 +1,10 @@
 """The real worker in virtual time: what the vendor promises and breaks, and what the hardened form keeps."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -100,9 +104,24 @@ def test_a_rejected_function_is_not_called_again(adapter: InferableAdapter) -> N
     assert not broken(adapter, done)
 
 
-def test_equal_plans_give_equal_traces() -> None:
-    once, again = (run(HARDENED, person("ann"), person("bob")).trace.digest() for _ in range(2))
-    assert once == again
+def digests() -> list[str]:
+    killed = CrashAtBoundary(AGENT_HOST, 0, SECOND, "lost", "effect")
+    cut = CutLink(AGENT_HOST, SERVICE_HOST, SECOND, 30 * SECOND)
+    return [run(it, person("ann"), person("bob"), deviations=(killed, cut)).trace.digest() for it in ADAPTERS]
+
+
+def test_equal_plans_give_equal_traces_in_every_process() -> None:
+    here = digests()
+    program = "from tests.adapters.test_inferable_runs import digests; print(*digests())"
+    there = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONHASHSEED": "4711"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert there.stdout.split() == here
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda it: it.manifest.name)
