@@ -45,6 +45,8 @@ export interface Call {
   beforeGate(args: Arguments, approved: boolean): Promise<null>;
   /** Carry out the side effect; rejects with ToolFailed where the tool itself fails. */
   effect(args: Arguments): Promise<Json>;
+  /** Carry out the side effect; resolves to the status of the outcome. */
+  carryOut(args: Arguments): Promise<"executed" | "failed">;
 }
 
 export interface Outcome {
@@ -144,6 +146,8 @@ export interface Host {
   readonly services: { ably: AblyService; [name: string]: Json | AblyService };
   readonly options: { [name: string]: string };
   readonly observe: Observe;
+  /** The channel of the session in which a call is made. */
+  channel(call: Call): Channel;
   nowNs(): number;
   verify(token: string): Promise<Identity>;
   identity(token: string): Promise<Identity | null>;
@@ -156,6 +160,10 @@ export interface AgentHost extends Host {
   /** The durable folder of all agents, as a database would be. */
   readonly shared: string;
   readonly agentToken: string;
+  /** What an agent kept under a key, in earlier lives and on other hosts too; null for nothing. */
+  kept(key: string): any;
+  /** Keep a value under a key for all agents, unless one kept something; returns whether it was this one. */
+  keepOnce(key: string, value: Json): boolean;
   /** The application's own code of a call, for a worker that carries out what another process was asked for. */
   application(call: string): Pick<Call, "beforeGate" | "effect">;
 }
@@ -163,6 +171,8 @@ export interface AgentHost extends Host {
 export interface DeviceHost extends Host {
   readonly person: Person;
   readonly token: string;
+  /** Follow the channels of this device's sessions; after each message the screen is said to have changed. */
+  watch(saw: (channel: Channel, name: string, record: any) => void): void;
 }
 
 type Answer<T> = T | Promise<T>;
@@ -193,11 +203,11 @@ export function serve(adapter: Adapter): void;
 /** The application's own tool failed while it carried out the side effect. */
 export class ToolFailed extends Error {}
 
-/** One session's channel on the run's Ably service, over its REST interface and nothing else. */
+/** One session's channel on the run's Ably service, which it reads again whenever it may have changed. */
 export class Channel {
   constructor(host: Host, tenant: string, session: string);
   publish(name: string, record: Json | object, once?: string): Promise<unknown>;
-  follow(everyMs?: number): AsyncGenerator<[name: string, record: any], never>;
+  follow(): AsyncGenerator<[name: string, record: any], never>;
 }
 
 /** Replace a file in one step that a crash cannot tear. */

@@ -3,9 +3,22 @@
 //
 // Owns lines, ids and the order in which answers are written. What console.log writes goes to standard error, so
 // that only the contract is on standard output. Fields keep the contract's names (snake_case). Types: kit.d.ts.
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { Bell } from "./bell.mjs";
 
 const CONTRACT = 1;
+const UNAUTHORIZED = 401;
 
 /** The application's own tool failed while it carried out the side effect. */
 export class ToolFailed extends Error {}
@@ -76,6 +89,57 @@ class Host {
     };
   }
 
+  /** What an agent kept under a key, in earlier lives and on other hosts too; null for nothing. */
+  kept(key) {
+    const place = this.#placeOf(key);
+    return existsSync(place) ? JSON.parse(readFileSync(place, "utf8")) : null;
+  }
+
+  /**
+   * Keep a value under a key for all agents, unless one kept something; returns whether it was this one. It is on
+   * disk when this returns. Of several at once one succeeds.
+   */
+  keepOnce(key, value) {
+    const fresh = this.#placeOf(`${key} ${this.name}`);
+    writeDurably(fresh, JSON.stringify(value));
+    try {
+      linkSync(fresh, this.#placeOf(key));
+      return true;
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+      return false;
+    } finally {
+      unlinkSync(fresh);
+    }
+  }
+
+  #placeOf(key) {
+    return join(this.shared, encodeURIComponent(`${key}.json`));
+  }
+
+  /** The channel of the session in which a call is made. */
+  channel(call) {
+    return new Channel(this, call.tenant, call.session);
+  }
+
+  /**
+   * Call saw(channel, name, record) for every message of this device's sessions, in order. After each the screen
+   * is said to have changed.
+   */
+  watch(saw) {
+    for (const session of this.person.sessions) {
+      const channel = new Channel(this, this.person.tenant, session);
+      this.#watch(channel, saw).catch((error) => console.error(error));
+    }
+  }
+
+  async #watch(channel, saw) {
+    for await (const [name, record] of channel.follow()) {
+      saw(channel, name, record);
+      this.observe.screenChanged();
+    }
+  }
+
   /** This host's wall clock in nanoseconds since the start of the run. */
   nowNs() {
     return this.started.now_ns + Math.round((performance.now() - this.started.at) * 1e6);
@@ -113,18 +177,18 @@ class Host {
 }
 
 /**
- * One session's channel on the run's Ably service, over its REST interface and nothing else. A request is
- * repeated until it is answered; it rejects where the answer is no.
+ * One session's channel on the run's Ably service. A request is repeated until it is answered; it rejects where
+ * the answer is no. Tokens that ran out are renewed.
  */
 export class Channel {
-  #ably;
-  #url;
+  #host;
+  #name;
+  #token;
 
   constructor(host, tenant, session) {
-    this.#ably = host.services.ably;
-    const { host: name, port, tls } = this.#ably;
-    const place = `${tls ? "https" : "http"}://${name || "rest.ably.io"}:${port}`;
-    this.#url = `${place}/channels/approvals:${tenant}:${session}/messages`;
+    this.#host = host;
+    this.#name = `approvals:${tenant}:${session}`;
+    this.#token = host.services.ably.token;
   }
 
   /** Publish a record under a name; of several with the same `once` the channel keeps the first. */
@@ -134,32 +198,45 @@ export class Channel {
   }
 
   /** Every message in order as [name, record], old ones first, for ever. */
-  async *follow(everyMs = 100) {
-    for (let seen = 0; ; ) {
+  async *follow() {
+    const bell = new Bell(this.#name, () => this.#realtime());
+    for (let seen = 0; ; await bell.wait()) {
       const found = await this.#request("GET", "?direction=forwards&limit=1000");
       for (const message of found.slice(seen)) {
         const record = parsed(message.data);
         if (record !== null && typeof record === "object") yield [message.name ?? "", record];
       }
       seen = Math.max(seen, found.length);
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   }
 
+  #place(scheme, vendor) {
+    const { host, port, tls } = this.#host.services.ably;
+    return `${scheme}${tls ? "s" : ""}://${host || vendor}:${port}`;
+  }
+
+  async #realtime() {
+    const query = new URLSearchParams({ v: "2", format: "json", accessToken: this.#token });
+    return `${this.#place("ws", "realtime.ably.io")}/?${query}`;
+  }
+
   async #request(method, query, body) {
-    const headers = { Authorization: `Bearer ${this.#ably.token}`, "Content-Type": "application/json" };
-    for (;;) {
+    const url = `${this.#place("http", "rest.ably.io")}/channels/${this.#name}/messages${query}`;
+    for (let renewed = false; ; ) {
+      const headers = { Authorization: `Bearer ${this.#token}`, "Content-Type": "application/json" };
       let reply, answer;
       try {
         const signal = AbortSignal.timeout(2000);
-        reply = await fetch(this.#url + query, { method, headers, body, signal });
+        reply = await fetch(url, { method, headers, body, signal });
         answer = await reply.json();
       } catch {
         await new Promise((resolve) => setTimeout(resolve, 100));
         continue;
       }
-      if (!reply.ok) throw new Error(`${method} ${this.#url}: ${JSON.stringify(answer)}`);
-      return answer;
+      if (reply.ok) return answer;
+      if (reply.status !== UNAUTHORIZED || renewed) throw new Error(`${method} ${url}: ${JSON.stringify(answer)}`);
+      renewed = true;
+      this.#token = (await this.#host.ablyToken(await this.#host.freshToken())).text;
     }
   }
 }
@@ -187,6 +264,11 @@ export function admits(policy, role) {
   if (least === null) return true;
   const order = policy.hierarchy;
   return order.includes(least) && order.indexOf(role) >= order.indexOf(least);
+}
+
+function failedTool(error) {
+  if (error instanceof ToolFailed) return "failed";
+  throw error;
 }
 
 class Served {
@@ -273,11 +355,13 @@ class Served {
     return typeof manifest === "function" ? manifest(this.options) : manifest;
   }
 
-  /** The application's own code of a call as two functions. */
+  /** The application's own code of a call as functions. */
   application(call) {
+    const effect = (args) => this.ask("effect", { call, arguments: args });
     return {
       beforeGate: (args, approved) => this.ask("before_gate", { call, arguments: args, approved }),
-      effect: (args) => this.ask("effect", { call, arguments: args }),
+      effect,
+      carryOut: (args) => effect(args).then(() => "executed", failedTool),
     };
   }
 }

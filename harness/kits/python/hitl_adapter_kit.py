@@ -24,6 +24,7 @@ import os
 import sys
 import time
 import traceback
+import urllib.parse
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,48 @@ class Host:
         self.options: dict[str, str] = served.options
         self.observe = Observe(served.send)
 
+    def kept(self, key: str) -> Any:
+        """Return what an agent kept under ``key``, in earlier lives and elsewhere too; None for nothing."""
+        try:
+            return json.loads(self._place_of(key).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def keep_once(self, key: str, value: Any) -> bool:
+        """Keep ``value`` under ``key`` for all agents, unless one kept something; return whether it was this.
+
+        It is on disk when this returns. Of several at once one succeeds.
+        """
+        fresh = self._place_of(f"{key} {self.name} {os.getpid()}")
+        write_durably(fresh, json.dumps(value))
+        try:
+            os.link(fresh, self._place_of(key))
+        except FileExistsError:
+            return False
+        finally:
+            fresh.unlink()
+        return True
+
+    def _place_of(self, key: str) -> Path:
+        return self.shared / urllib.parse.quote(f"{key}.json", safe="")
+
+    def channel(self, call: Call) -> Channel:
+        """Return the channel of the session in which a call is made."""
+        return Channel(self, call.tenant, call.session)
+
+    def watch(self, saw: Callable[[Channel, str, dict[str, Any]], object]) -> None:
+        """Call ``saw(channel, name, record)`` for every message of this device's sessions, in order.
+
+        After each the screen is said to have changed.
+        """
+        for session in self.person["sessions"]:
+            in_background(self._watch(Channel(self, self.person["tenant"], session), saw))
+
+    async def _watch(self, channel: Channel, saw: Callable[[Channel, str, dict[str, Any]], object]) -> None:
+        async for name, record in channel.follow():
+            saw(channel, name, record)
+            self.observe.screen_changed()
+
     def now_ns(self) -> int:
         """Return this host's wall clock in nanoseconds since the start of the run."""
         then, mark = self._started
@@ -132,15 +175,26 @@ class Call:
         """Carry out the side effect and return the tool's result; raises ToolFailed."""
         return await self._served.ask("effect", call=self.id, arguments=arguments)
 
+    async def carry_out(self, arguments: dict[str, Any]) -> str:
+        """Carry out the side effect and return the status of the outcome: executed, or failed."""
+        try:
+            await self.effect(arguments)
+        except ToolFailed:
+            return "failed"
+        return "executed"
+
 
 class Channel:
     """One session's channel on the run's Ably service, over its REST interface and nothing else.
 
-    A request is repeated until it is answered; ``Refused`` is raised where the answer is no.
+    A request is repeated until it is answered; ``Refused`` is raised where the answer is no. Tokens that ran
+    out are renewed.
     """
 
     def __init__(self, host: Host, tenant: str, session: str) -> None:
+        self._host = host
         self._ably = host.services["ably"]
+        self._token: str | None = self._ably["token"]
         self._path = f"/channels/approvals:{tenant}:{session}/messages"
 
     async def publish(self, name: str, record: dict[str, Any], once: str | None = None) -> None:
@@ -166,25 +220,30 @@ class Channel:
             await asyncio.sleep(every_s)
 
     async def _request(self, method: str, path: str, body: str | None = None) -> Any:
+        renewed = False
         while True:
             try:
-                return await asyncio.to_thread(self._once, method, path, body)
-            except (OSError, http.client.HTTPException):
+                status, answer = await asyncio.to_thread(self._once, method, path, body)
+            except (OSError, ValueError, http.client.HTTPException):
                 await asyncio.sleep(0.1)
+                continue
+            if status < http.HTTPStatus.BAD_REQUEST:
+                return answer
+            if status != http.HTTPStatus.UNAUTHORIZED or renewed:
+                raise Refused(f"{method} {path}: {answer}")
+            renewed = True
+            self._token = (await self._host.ably_token(await self._host.fresh_token()))["text"]
 
-    def _once(self, method: str, path: str, body: str | None) -> Any:
+    def _once(self, method: str, path: str, body: str | None) -> tuple[int, Any]:
         connect = http.client.HTTPSConnection if self._ably["tls"] else http.client.HTTPConnection
         link = connect(self._ably["host"] or "rest.ably.io", self._ably["port"], timeout=2)
-        headers = {"Authorization": f"Bearer {self._ably['token']}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         try:
             link.request(method, path, body, headers)
             reply = link.getresponse()
-            answer = json.loads(reply.read())
+            return reply.status, json.loads(reply.read())
         finally:
             link.close()
-        if reply.status >= http.HTTPStatus.BAD_REQUEST:
-            raise Refused(f"{method} {path}: {answer}")
-        return answer
 
 
 def write_durably(path: Path, text: str) -> None:
