@@ -1,7 +1,8 @@
 """Known violations: a TOML file beside an adapter, one entry a violation, each with its reason.
 
 Owns reading, checking, bringing up to date and writing that file. An unexpected violation fails a run, and
-so does an expected one that stopped happening: the list must stay true.
+so does an expected one that stopped happening: the list must stay true. Only an entry that is ``seldom``
+drawn, and proven by other means, may be missing from a run.
 """
 
 import json
@@ -34,6 +35,7 @@ class _Violation(BaseModel):
     property: str
     reason: str
     link: str = ""
+    seldom: bool = False
 
 
 class _File(BaseModel):
@@ -66,14 +68,14 @@ def read_expectations(path: Path) -> Expectations:
         where = ".".join(str(part) for part in first["loc"])
         raise ExpectationsError(
             f"{path}: {where}: {first['msg']}. "
-            "An entry is [[violation]] with adapter, property, reason, link.",
+            "An entry is [[violation]] with adapter, property, reason, link, seldom.",
         ) from error
     entries: dict[tuple[str, str], Expected] = {}
     for entry in file.violation:
         key = (entry.adapter, entry.property)
         if key in entries:
             raise ExpectationsError(f"{path}: {entry.adapter} {entry.property} is listed twice.")
-        entries[key] = Expected(entry.reason, entry.link)
+        entries[key] = Expected(entry.reason, entry.link, seldom=entry.seldom)
     return Expectations(entries)
 
 
@@ -82,16 +84,17 @@ def updated(known: Expectations, results: Iterable[AdapterResult], *, strikes: b
 
     Entries that still happen keep their reason and link, and what is newly violated at MUST is added as not
     yet explained. Those that hold now are gone where the run ``strikes``: only one that is large enough to
-    find everything known may. What was not judged stays, and so do the entries of an adapter that itself
-    failed: it says nothing about the implementation.
+    find everything known may, and it spares what is seldom found. What was not judged stays, and so do the
+    entries of an adapter that itself failed: it says nothing about the implementation.
     """
     entries = dict(known.entries)
+    seldom = {key for key, entry in entries.items() if entry.seldom}
     for result in results:
         if result.failures:
             continue
         for verdict in result.verdicts:
             key = (result.adapter, verdict.property)
-            if verdict.status is Status.HOLDS and strikes:
+            if verdict.status is Status.HOLDS and strikes and key not in seldom:
                 entries.pop(key, None)
             elif verdict.status is Status.VIOLATED and verdict.level is Level.MUST:
                 entries.setdefault(key, Expected(NOT_EXPLAINED))
@@ -143,7 +146,7 @@ def _block(key: tuple[str, str], expected: Expected) -> str:
     adapter, property_id = key
     fields = {"adapter": adapter, "property": property_id, "reason": expected.reason, "link": expected.link}
     lines = [f"{name} = {_toml(value)}" for name, value in fields.items() if value or name != "link"]
-    return "\n".join(["[[violation]]", *lines])
+    return "\n".join(["[[violation]]", *lines, *(["seldom = true"] if expected.seldom else [])])
 
 
 def _toml(text: str) -> str:

@@ -59,10 +59,14 @@ class Counterexample:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A violation that is known: why it is there, and where one can read about it."""
+    """A violation that is known: why it is there, and where one can read about it.
+
+    One that is ``seldom`` found is proven otherwise: a run that does not draw it says nothing against it.
+    """
 
     reason: str
     link: str = ""
+    seldom: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Verdict:
     def surprising(self) -> bool:
         """Whether this verdict goes against the expectations: a new violation, or one that is gone."""
         if self.expected is not None:
-            return self.status is Status.HOLDS
+            return self.status is Status.HOLDS and not self.expected.seldom
         return self.status is Status.VIOLATED and self.level is Level.MUST
 
 

@@ -16,10 +16,12 @@ from harness.expectations import (
     write_expectations,
 )
 from harness.model import Level
+from harness.narrate.verdicts import wording
 from harness.properties import Status
-from harness.results import AdapterResult, Expected, Verdict
+from harness.results import AdapterResult, ExitCode, Expected, Result, Verdict
 
 WHY = Expected("the map is in memory", "https://example.org/13")
+SELDOM = Expected("two crashes at once; test_two_crashes_lose_it", seldom=True)
 
 
 def verdict(property_id: str, status: Status, level: Level = Level.MUST) -> Verdict:
@@ -79,12 +81,33 @@ def test_a_result_judged_under_new_expectations_no_longer_surprises() -> None:
     assert not under(shown, updated(known(), [shown], strikes=True)).verdicts[0].surprising
 
 
+def test_a_violation_that_is_seldom_found_may_be_missing_and_is_never_new() -> None:
+    for status in (Status.HOLDS, Status.VIOLATED):
+        judged = under(result(verdict("P2", status)), known(P2=SELDOM))
+        assert not judged.verdicts[0].surprising
+        assert Result(0, 100, (), (judged,)).exit_code() is ExitCode.CONFORMANT
+    assert under(result(verdict("P2", Status.HOLDS)), known(P2=WHY)).verdicts[0].surprising
+
+
+def test_a_violation_that_is_seldom_found_is_not_struck_when_it_was_not_drawn() -> None:
+    shown = result(verdict("P1", Status.HOLDS), verdict("P2", Status.HOLDS))
+    assert updated(known(P1=WHY, P2=SELDOM), [shown], strikes=True) == known(P2=SELDOM)
+
+
+def test_the_matrix_shows_a_violation_that_is_seldom_found_as_known_whether_or_not_it_was_drawn() -> None:
+    def shown(status: Status) -> str:
+        return str(wording(under(result(verdict("P2", status)), known(P2=SELDOM)).verdicts[0]))
+
+    assert shown(Status.VIOLATED) == "✗ violated, known"
+    assert shown(Status.HOLDS) == "✗ known, not drawn"
+
+
 def test_what_is_written_is_read_back_and_the_comment_at_the_head_stays(tmp_path: Path) -> None:
     path = tmp_path / "expectations.toml"
     path.write_text(
         '# why this list exists\n# second line\n\n[[violation]]\nadapter="x"\nproperty="P1"\nreason="y"\n'
     )
-    entries = known(P2=Expected('quotes " and \\ and\nlines, ünicode, \x7f'), P13=WHY)
+    entries = known(P2=Expected('quotes " and \\ and\nlines, ünicode, \x7f'), P3=SELDOM, P13=WHY)
     assert write_expectations(path, entries)
     assert path.read_text().startswith("# why this list exists\n# second line\n\n[[violation]]\n")
     assert read_expectations(path) == entries

@@ -38,6 +38,8 @@ _LISTED: Final = {
     Status.VIOLATED: Wording("✗", "violated, known", Tone.DOUBTFUL),
 }
 """The same where the expectations list a violation."""
+_NOT_DRAWN: Final = Wording("✗", "known, not drawn", Tone.DOUBTFUL)
+"""A violation that is known to be found seldom, in a run that did not find it."""
 NOT_JUDGED: Final = Wording("", "not judged", Tone.FAINT)
 SKIPPED: Final = Wording("-", "skipped", Tone.DOUBTFUL)
 """What stands in place of every verdict on an adapter that was not played."""
@@ -45,6 +47,8 @@ SKIPPED: Final = Wording("-", "skipped", Tone.DOUBTFUL)
 
 def wording(verdict: Verdict) -> Wording:
     """Return how one verdict is shown."""
+    if verdict.expected is not None and verdict.expected.seldom and verdict.status is Status.HOLDS:
+        return _NOT_DRAWN
     if verdict.expected is not None and verdict.status in _LISTED:
         return _LISTED[verdict.status]
     if verdict.status is Status.VIOLATED and verdict.level is not Level.MUST:

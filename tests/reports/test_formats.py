@@ -9,8 +9,10 @@ from xml.etree.ElementTree import fromstring
 import pytest
 import xmlschema
 
+from harness.model import Level
+from harness.properties import Status
 from harness.report import FinishedRun
-from harness.results import AdapterResult
+from harness.results import AdapterResult, Expected, Verdict
 from tests.reports.sample import HOSTILE, rendered, sample_run, sample_trace
 
 SCHEMA: Final = Path(__file__).parent / "junit.xsd"
@@ -49,6 +51,18 @@ def test_junit_fails_what_counts_and_skips_what_is_known() -> None:
         "P19": ["failure"],
     }
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("9", "2", "1")
+
+
+def test_junit_skips_a_seldom_violation_that_was_not_drawn() -> None:
+    known = Expected("two crashes at once", seldom=True)
+    holds = Verdict("P2", "first-valid-wins", Level.MUST, Status.HOLDS, 3, expected=known)
+    run = sample_run()
+    result = replace(run.result, adapters=(AdapterResult("mine", "1", 3, (holds,), {}),))
+    root = fromstring(rendered("junit", replace(run, result=result))["junit.xml"])
+    assert [it.get("message") for it in root.iter("skipped")] == [
+        "known violation, not drawn by this run: two crashes at once"
+    ]
+    assert (root.get("failures"), root.get("errors")) == ("0", "0")
 
 
 def test_an_adapter_that_failed_and_an_interrupt_are_errors() -> None:
