@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextvars import Context
 from functools import partial
 from heapq import heapify, heappop, heappush
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import simpy
 from simpy.events import NORMAL, Event, EventPriority
@@ -69,7 +69,8 @@ class Calendar(simpy.Environment):
         if at_ns <= self.now_ns:
             at_ns = self.now_ns
             self.due = True
-        heappush(self._queue, (at_ns, NORMAL, next(self._eid), cast("Event", timer)))
+        entry: Any = timer
+        heappush(self._queue, (at_ns, NORMAL, next(self._eid), entry))
         return timer
 
     def join(self, at_ns: int, action: Callable[[], object]) -> None:
@@ -89,7 +90,7 @@ class Calendar(simpy.Environment):
         """Advance to the next entry and process it: fire a timer, or leave an event to SimPy."""
         at_ns, _, _, entry = self._queue[0]
         self.now_ns = self._now = int(at_ns)
-        timer = cast("object", entry)
+        timer: Any = entry
         if type(timer) is Timer:
             heappop(self._queue)
             self._fire(timer)
@@ -144,7 +145,7 @@ class Calendar(simpy.Environment):
         """Return the instant of the next event that will really happen, or None when there is none."""
         queue = self._queue
         while queue:
-            entry = cast("object", queue[0][3])
+            entry: Any = queue[0][3]
             if not (isinstance(entry, Timer) and entry.action is None):
                 return int(queue[0][0])
             heappop(queue)
@@ -159,7 +160,7 @@ class Calendar(simpy.Environment):
         queue, now, processed = self._queue, self._now, 0
         while queue and queue[0][0] <= now and processed < events_max:
             processed += 1
-            timer = cast("object", queue[0][3])
+            timer: Any = queue[0][3]
             if type(timer) is Timer:
                 heappop(queue)
                 self._fire(timer)

@@ -189,6 +189,8 @@ def _refusing(name: str, hint: str) -> Callable[..., Any]:
     return refused
 
 
+LoopFace.get_debug = staticmethod(bool)  # type: ignore[method-assign, assignment]  # asked by every task and future: False, without a frame
+
 for _name, _hint in LOOP_ROWS.items():
     if _name != "set_task_factory":
         setattr(LoopFace, _name, _refusing(_name, _hint))
