@@ -45,7 +45,6 @@ T = TypeVar("T")
 DISCONNECTED: Final = 80003
 PROTOCOL: Final = "5"
 """The version of the protocol that this SDK speaks, which its generic requests must name."""
-PAGE: Final = 100
 ATTACHED_TOO_LONG_AGO: Final = 90008
 """History up to the attachment is refused once the attachment is older than the live window."""
 SDK_STATE_CODES: Final = frozenset({500, 40000, 40001, 50000, 50001, 80000, 80003, 90000, 90001})
@@ -200,12 +199,11 @@ class SdkChannel:
 
     async def _page(self, bound: dict[str, str]) -> Page:
         path = f"/channels/{self._channel.name}/messages"
-        params = {"limit": str(PAGE), **bound}
         rest = self._realtime.rest
-        page = await self._ask(rest.request("GET", path, PROTOCOL, params))
+        page = await self._ask(rest.request("GET", path, PROTOCOL, bound))
         if page.status_code == httpx.codes.UNAUTHORIZED and _is_token_error(page.error_code):
             await self._ask(rest.auth.authorize())
-            page = await self._ask(rest.request("GET", path, PROTOCOL, params))
+            page = await self._ask(rest.request("GET", path, PROTOCOL, bound))
         return self._read(page)
 
     async def _next(self, page: Any) -> Page:

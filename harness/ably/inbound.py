@@ -32,7 +32,7 @@ from harness.channel.errors import ErrorInfo, RefusalError, error_info
 from harness.channel.messages import MessageAction
 from harness.channel.modes import Mode
 
-_MODES: Final = Mode(sum(Mode.__members__.values()))
+_MODE_BITS: Final = sum(int(mode) for mode in Mode)
 _PING_ID_MAX: Final = 256
 
 
@@ -71,7 +71,7 @@ def read_frame(frame: object) -> Inbound:
 
 def _attach(frame: Fields) -> Inbound:
     flags = fields.whole(frame, "flags") or 0
-    modes = Mode(flags) & _MODES
+    modes = Mode(flags & _MODE_BITS)
     params = fields.texts(frame, "params")
     if flags & Flag.ATTACH_RESUME:  # a channel that was attached before is not rewound again
         params.pop("rewind", None)
