@@ -25,6 +25,8 @@ from harness.narrate.verdicts import LEGEND, Wording, ending, wording
 from harness.plan import plan_record
 from harness.properties import PROFILES, PROPERTIES
 from harness.report import FinishedRun, Violation
+from harness.report.difference import nearest_sentence
+from harness.report.differing import Comparison, comparison
 from harness.report.drawing import HEAD_HEIGHT, STYLE, graph, graph_width
 from harness.report.markup import embedded_json, printable
 from harness.report.moments import faces_table, moments
@@ -33,8 +35,12 @@ from harness.report.spacetime import ROW_HEIGHT, Diagram, Step, diagram
 from harness.results import AdapterResult, Verdict
 
 _HERE: Final = Path(__file__).parent
-_ROWS_IN_ALL: Final = 8_000
+_ROWS_IN_ALL: Final = 6_000
 """Rows of all diagrams together: a page of 200 violations stays under 5 MB (measured: 500 bytes a row)."""
+_PAIRS_IN_ALL: Final = 3_000
+"""Rows of all comparisons together, for the same reason (measured: 200 bytes a row)."""
+_PAIRS_MIN: Final = 8
+_PAIRS_MAX: Final = 24
 _ROWS_MIN: Final = 30
 _ROWS_MAX: Final = 400
 _OPEN_MAX: Final = 3
@@ -85,6 +91,8 @@ class Exhibit:
     graph: Markup
     data: Markup
     note: str
+    nearest: str
+    compared: Comparison | None
     open: bool
 
     @property
@@ -104,6 +112,8 @@ def page_html(run: FinishedRun) -> str:
     template = _environment().get_template("page.html.j2")
     return template.render(
         adapters=run.result.adapters,
+        all_known=all(it.violation.verdict.expected is not None for it in exhibits),
+        played=plural(sum(not it.skipped for it in run.result.adapters), "approval system"),
         ending=_ending(run),
         exhibits=exhibits,
         groups=tuple(_groups(run.result.adapters, targets)),
@@ -160,15 +170,18 @@ def _hash(text: str) -> str:
 def _exhibits(run: FinishedRun) -> tuple[Exhibit, ...]:
     """Return all violations: those that count against the run first."""
     violations = sorted(run.violations(), key=lambda it: not it.verdict.surprising)
-    rows_max = min(max(_ROWS_IN_ALL // max(len(violations), 1), _ROWS_MIN), _ROWS_MAX)
-    return tuple(_exhibit(number, it, rows_max) for number, it in enumerate(violations, start=1))
+    count = max(len(violations), 1)
+    rows_max = min(max(_ROWS_IN_ALL // count, _ROWS_MIN), _ROWS_MAX)
+    pairs_max = min(max(_PAIRS_IN_ALL // count, _PAIRS_MIN), _PAIRS_MAX)
+    return tuple(_exhibit(number, it, rows_max, pairs_max) for number, it in enumerate(violations, start=1))
 
 
-def _exhibit(number: int, violation: Violation, rows_max: int) -> Exhibit:
+def _exhibit(number: int, violation: Violation, rows_max: int, pairs_max: int) -> Exhibit:
     trace, shown = violation.trace, violation.counterexample
     marked = boundary_places(trace, shown.finding.events)
     drawn = diagram(trace, marked, shown.plan, rows_max=rows_max)
     table, steps = faces_table(moments(trace.events, drawn.lanes, (step.place for step in drawn.steps)))
+    compared = comparison(violation, pairs_max)
     first_marked = next((place for place, step in enumerate(drawn.steps) if step.marked), 0)
     return Exhibit(
         id=f"v{number}",
@@ -182,6 +195,8 @@ def _exhibit(number: int, violation: Violation, rows_max: int) -> Exhibit:
         graph=Markup(graph(drawn)),  # noqa: S704 - the drawing escapes its names
         data=Markup(embedded_json({"faces": table, "steps": steps})),  # noqa: S704 - escaped for a script element
         note=_note(violation, drawn),
+        nearest=nearest_sentence(violation, compared),
+        compared=compared if compared is not None and compared.part else None,
         open=number <= _OPEN_MAX,
     )
 

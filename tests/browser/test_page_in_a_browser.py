@@ -110,6 +110,18 @@ def test_buttons_step_too_and_lead_to_what_shows_the_violation(browser: Browser,
     expect(page.locator("#v1 .face.agent")).to_contain_text("no power")
 
 
+def test_the_first_difference_to_the_nearest_passing_run_is_marked(browser: Browser, tmp_path: Path) -> None:
+    page = opened(browser, tmp_path).page
+    rows = page.locator("#v1 .pairs tbody tr")
+    expect(page.locator("#v1 .pairs .first")).to_have_text("First difference")
+    texts = rows.all_text_contents()
+    place = next(place for place, text in enumerate(texts) if "First difference" in text)
+    assert "EXECUTES c1" in texts[place - 1]
+    assert "LOSES POWER" in texts[place + 1]
+    expect(rows.nth(place + 1).locator("td").nth(1)).to_contain_text("reports c1 executed")
+    expect(page.locator("#v3 .pairs")).to_have_count(0)
+
+
 def test_the_matrix_leads_to_the_violation_and_opens_it(browser: Browser, tmp_path: Path) -> None:
     page = opened(browser, tmp_path).page
     page.locator("#all").click()

@@ -98,7 +98,9 @@ def test_two_hundred_violations_stay_under_five_megabytes() -> None:
     many = tuple(replace(run.result.adapters[0], adapter=f"acme-{number}") for number in range(67))
     trace = run.traces["acme", "P4"]
     long = replace(trace, events=trace.events * 10)
+    near = run.nearest["acme", "P4"]
     traces = {(it.adapter, name): long for it in many for name in ("P4", "P7", "P13")}
-    text = page(replace(run, result=replace(run.result, adapters=many), traces=traces))
+    nearest = {where: replace(near, events=near.events * 10) for where in traces}
+    text = page(replace(run, result=replace(run.result, adapters=many), traces=traces, nearest=nearest))
     assert text.count('<details class="violation"') == 201
     assert len(text.encode()) < 5_000_000
