@@ -78,7 +78,7 @@ def comparison(violation: Violation, rows_max: int) -> Comparison | None:
     At most ``rows_max`` pairs of rows stand from the first difference on.
     """
     trace, nearest = violation.trace, violation.nearest
-    if not trace.events or not nearest.events:
+    if violation.counterexample.nearest is None or not trace.events or not nearest.events:
         return None
     marked = boundary_places(trace, violation.counterexample.finding.events)
     broken_rows, kept_rows = _shown(trace, marked), _shown(nearest, ())
