@@ -50,7 +50,7 @@ def read_run(folder: Path) -> FinishedRun:
     nearest: dict[tuple[str, str], Trace] = {}
     made_with = _environment(folder)
     notes: list[str] = []
-    allowance = _Allowance()
+    allowance = _Allowance(_EVENTS_IN_ALL_MAX, _LENGTH_IN_ALL_MAX)
     for adapter in result.adapters:
         for verdict in adapter.verdicts:
             shown = verdict.counterexample
@@ -140,8 +140,8 @@ def _validated(file: Path, record: object) -> Result:
 class _Allowance:
     """What may still be read of the traces of one run, and how much one of them took."""
 
-    events: int = _EVENTS_IN_ALL_MAX
-    length: int = _LENGTH_IN_ALL_MAX
+    events: int
+    length: int
 
     def lines(self, stream: TextIO) -> Iterator[str]:
         """Yield the lines of a trace, its header first, until it ends or as much is read as may be."""

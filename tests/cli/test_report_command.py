@@ -1,6 +1,9 @@
 """Rules about ``hitl report``: which run is meant, where its files go, and what is refused."""
 
 import json
+import os
+import shutil
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +121,97 @@ def test_a_trace_without_end_is_cut_and_said_to_be(hitl: Hitl, monkeypatch: pyte
     assert done.code == 0
     assert "only its first 15 events are shown" in done.err
     assert "15 events in" in Path("out/index.html").read_text(encoding="utf-8")
+
+
+def test_a_trace_of_a_gigabyte_is_cut_in_bounded_memory(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.report.run_file._EVENTS_MAX", 15)
+    file = write_run(Path("runs/001")) / "acme-P4" / "trace.jsonl"
+    os.truncate(file, 1_000_000_000)
+    tracemalloc.start()
+    done = hitl("report", "runs/001", "--out", "out", "--format", "html")
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert done.code == 0
+    assert "only its first 15 events are shown; the rest is cut off" in done.err
+    assert "only its first 15 events are shown" in Path("out/index.html").read_text(encoding="utf-8")
+    assert peak_bytes < 100_000_000
+
+
+def test_a_gigabyte_without_a_line_end_is_not_read_whole(hitl: Hitl) -> None:
+    file = write_run(Path("runs/001"), trace="") / "acme-P4" / "trace.jsonl"
+    os.truncate(file, 1_000_000_000)
+    tracemalloc.start()
+    done = hitl("report", "runs/001", "--out", "out", "--format", "junit")
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert done.code == 0
+    assert "not a line of JSON" in done.err
+    assert peak_bytes < 100_000_000
+
+
+@pytest.mark.parametrize("limit", ["_LENGTH_IN_ALL_MAX", "_TRACE_LENGTH_MAX"])
+def test_few_but_long_events_are_cut_too(hitl: Hitl, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(f"harness.report.run_file.{limit}", 1_000)
+    write_run(Path("runs/001"))
+    done = hitl("report", "runs/001", "--out", "out", "--format", "html")
+    assert done.code == 0
+    assert "events are shown; the rest is cut off" in done.err
+
+
+def test_many_large_traces_share_one_limit(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.report.run_file._EVENTS_IN_ALL_MAX", 10)
+    run = write_run(Path("runs/001"))
+    shutil.copytree(run / "acme-P4", run / "acme-P7")
+    done = hitl("report", "runs/001", "--out", "out", "--format", "html")
+    assert done.code == 0
+    assert "acme-P4/trace.jsonl: only its first 10 events are shown" in done.err
+    assert "acme-P7/trace.jsonl: left out, because the traces before it" in done.err
+
+
+def test_a_passing_run_that_is_missing_costs_the_comparison_only(hitl: Hitl) -> None:
+    write_run(Path("runs/001"))
+    done = hitl("report", "runs/001", "--out", "out", "--format", "html")
+    assert done.code == 0
+    assert "nearest/trace.jsonl: cannot be read" in done.err
+    assert "the comparison of this violation is missing" in done.err
+    page = Path("out/index.html").read_text(encoding="utf-8")
+    assert "Kept without this" in page
+    assert "First difference" not in page
+
+
+def test_a_run_without_violations_says_where_it_was_made(hitl: Hitl) -> None:
+    clean = sample_run().result
+    run = Path("runs/001")
+    run.mkdir(parents=True)
+    (run / "result.json").write_text(
+        result_json(replace(clean, adapters=clean.adapters[1:])), encoding="utf-8"
+    )
+    (run / "environment.json").write_text('{"harness": "0.0.9", "python": "3.11.0"}', encoding="utf-8")
+    assert hitl("report", "runs/001", "--out", "out", "--format", "html").code == 0
+    assert "<dt>harness</dt><dd>0.0.9</dd>" in Path("out/index.html").read_text(encoding="utf-8")
+
+
+def test_a_run_that_was_killed_still_says_where_it_was_made(hitl: Hitl) -> None:
+    run = Path("runs/001")
+    run.mkdir(parents=True)
+    (run / "environment.json").write_text('{"harness": "0.0.9"}', encoding="utf-8")
+    done = hitl("report", "runs/001", "--out", "out")
+    assert done.code == 2
+    assert "ended before it had a result (made with harness 0.0.9)" in done.err
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000, "7", "\x00"])
+def test_a_damaged_environment_is_no_reason_to_refuse_a_run(hitl: Hitl, text: str) -> None:
+    run = write_run(Path("runs/001"))
+    (run / "environment.json").write_text(text, encoding="utf-8")
+    assert hitl("report", "runs/001", "--out", "out", "--format", "junit").code == 0
+
+
+def test_a_file_in_place_of_a_run_folder_is_told(hitl: Hitl) -> None:
+    Path("run").write_text("no folder", encoding="utf-8")
+    done = hitl("report", "run", "--out", "out")
+    assert done.code == 2
+    assert "this is a file" in done.err
 
 
 def test_an_adapters_name_leads_nowhere_outside_the_run_folder(hitl: Hitl) -> None:
