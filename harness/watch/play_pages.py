@@ -12,7 +12,7 @@ from harness.adapter import Adapter
 from harness.model import Choice, DeviceId
 from harness.watch.pages import Document, Record, asset, svg
 from harness.watch.rounds import Phase, name_of
-from harness.watch.table import Played, Seats, empty_round, owners, play_round
+from harness.watch.table import Network, Played, Seats, empty_round, owners, play_round
 
 _FILES: Final = {
     "": "table.html",
@@ -20,10 +20,14 @@ _FILES: Final = {
     "device.js": "device.js",
     "link.js": "link.js",
     "watch.css": "watch.css",
+    "icon.svg": "icon.svg",
 }
 TABLE: Final = "table"
-DELAYS_S: Final[Mapping[str, float]] = {"slow": 1.0, "fast": 0.0}
-"""How long every message of a device or the agent takes, each way."""
+NETWORKS: Final[Mapping[str, Network]] = {
+    "slow": Network(1.0),
+    "tie": Network(1.0, tie=True),
+    "fast": Network(0.0),
+}
 _CHOICES: Final = {"approve": Choice.APPROVED, "reject": Choice.REJECTED}
 
 
@@ -104,10 +108,10 @@ class PlayPages:
 
     def _start(self, adapter: str, network: str) -> None:
         going = self._playing is not None and not self._playing.done()
-        if going or adapter not in self.adapters or network not in DELAYS_S:
+        if going or adapter not in self.adapters or network not in NETWORKS:
             return
         self._rounds, self._adapter, self._network, self._last = self._rounds + 1, adapter, network, None
-        self._seats = Seats(empty_round(), DELAYS_S[network], self.changed)
+        self._seats = Seats(empty_round(), NETWORKS[network], self.changed)
         self._playing = asyncio.create_task(play_round(self.adapters[adapter], self._seats))
         self._playing.add_done_callback(self._played)
         self.changed()

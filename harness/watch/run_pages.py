@@ -10,7 +10,13 @@ from typing import Final
 from harness.watch.board import Board
 from harness.watch.pages import Document, Record, asset, svg
 
-_FILES: Final = {"": "run.html", "run.js": "run.js", "link.js": "link.js", "watch.css": "watch.css"}
+_FILES: Final = {
+    "": "run.html",
+    "run.js": "run.js",
+    "link.js": "link.js",
+    "watch.css": "watch.css",
+    "icon.svg": "icon.svg",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,19 +43,31 @@ def _asked() -> CallSpec:
     return call(arguments={"post": "autumn", "title": "What we shipped this autumn"})
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How long every message takes each way, and whether answers are held until everybody has pressed."""
+
+    delay_s: float
+    tie: bool = False
+
+
 @dataclass(slots=True)
 class Seats:
     """The players of one round. Implements ``Guests``."""
 
     round: Round
-    delay_s: float
+    network: Network
     changed: Callable[[], None]
     _over: asyncio.Event = field(default_factory=asyncio.Event)
     _devices: DeviceSide | None = None
+    _proxy: Proxy | None = None
+    _held: bool = False
 
     def saw(self, event: Event) -> None:
         """Take note of an event."""
         self.round.apply(event)
+        if self.network.tie:
+            self._hold_or_release()
         if self.round.settled:
             self._over.set()
         self.changed()
@@ -64,15 +76,15 @@ class Seats:
         """Let people press until nothing is left to press, or somebody ends the round."""
         if proxy is not None:
             for host in (AGENT_HOST, *self.round.places):
-                proxy.delay(host, self.delay_s)
-        self._devices, self.round.phase = devices, Phase.PLAYING
+                proxy.delay(host, self.network.delay_s)
+        self._devices, self._proxy, self.round.phase = devices, proxy, Phase.PLAYING
         self.changed()
         try:
             await asyncio.wait_for(self._over.wait(), ROUND_S_MAX)
         except TimeoutError:
             pass
         finally:
-            self._devices, self.round.phase = None, Phase.JUDGING
+            self._devices, self._proxy, self.round.phase = None, None, Phase.JUDGING
             self.changed()
 
     def press(self, device: DeviceId, request: str, choice: Choice) -> None:
@@ -83,6 +95,19 @@ class Seats:
             return
         call_id = self._devices.screens.call_of(card)
         self._devices.press(place.person, device, card.request, Decision(choice), card=card, call=call_id)
+
+    def _hold_or_release(self) -> None:
+        """Hold what devices send once everybody has the card, and let it go once everybody has pressed."""
+        places = self.round.places.values()
+        if self._proxy is None:
+            return
+        if not self._held and all(place.cards for place in places):
+            self._held = True
+            for place in places:
+                self._proxy.blackhole(place.device)
+        elif self._held and all(place.pressed is not None for place in places):
+            for place in places:
+                self._proxy.heal(place.device)
 
     def end(self) -> None:
         """End the round as it stands."""

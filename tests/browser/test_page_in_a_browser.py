@@ -4,48 +4,19 @@ Needs a Chromium of the system; without one these tests are skipped, and fail wh
 """
 
 import json
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.reports.sample import HOSTILE, rendered, sample_run
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
-QUIET: Final = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 DESKTOP: Final = (1280, 900)
 PHONE: Final = (390, 844)
 PATIENCE_MS: Final = 60_000
 
 expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        reason = f"none of {', '.join(NAMES)} is installed: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=list(QUIET), timeout=3 * PATIENCE_MS)
-        yield started
-        started.close()
 
 
 class Opened:
@@ -178,23 +149,6 @@ def test_without_scripts_the_page_still_tells_everything(browser: Browser, tmp_p
     expect(page.locator("#v1 .rows li").first).to_be_visible()
     expect(page.locator("#v1 .stage")).to_be_hidden()
     expect(page.locator("button:visible")).to_have_count(0)
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the source of axe-core, which checks pages for barriers, from the npm registry."""
-    npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("axe")
-    if npm is None:
-        pytest.skip("npm is not installed, which fetches axe-core")
-    try:
-        subprocess.run(
-            [npm, "pack", "axe-core@4", "--silent"], cwd=folder, check=True, capture_output=True, timeout=60
-        )
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        pytest.skip("the npm registry does not answer, which has axe-core")
-    (archive,) = folder.glob("*.tgz")
-    shutil.unpack_archive(archive, folder, filter="data")
-    return (folder / "package" / "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -40,7 +40,7 @@ function show(next) {
   put("headline", view.last.headline);
   document.getElementById("headline").className = view.last.good ? "good" : "bad";
   const count = view.last.executions;
-  put("facts", `The tool was executed ${count === 1 ? "once" : `${count} times`}.`);
+  put("facts", `That is what really happened, whatever you were told. The tool was executed ${count === 1 ? "once" : `${count} times`}.`);
 }
 
 const say = follow(own, show, (stands) => {
