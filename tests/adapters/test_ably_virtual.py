@@ -41,6 +41,7 @@ from harness.trace import (
     RequestPublished,
     ScreenShown,
 )
+from harness.world.ably_service import REMEMBERED
 
 pytest.importorskip("ably")
 
@@ -276,10 +277,13 @@ def test_the_surroundings_of_the_process_are_given_back(monkeypatch: pytest.Monk
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     lookups = (urllib.request.getproxies, ssl.create_default_context)
+    parsers = _url_parsers()
     assert outcomes(run(MENDED, plan_of())) == [OutcomeStatus.EXECUTED]
     assert os.environ["SSL_CERT_FILE"] == "/etc/ssl/mine.pem"
     assert "NO_PROXY" not in os.environ
     assert (urllib.request.getproxies, ssl.create_default_context) == lookups
+    assert _url_parsers() == parsers
+    assert not any(hasattr(parser, "cache_info") for parser in parsers), "they remember during a run only"
 
 
 _DIGESTS: Final = """
@@ -299,6 +303,10 @@ def faulty_plans() -> tuple[Plan, ...]:
         plan_of(CutLink(AGENT_HOST, SERVICE_HOST, SECOND // 2, 150 * SECOND)),
         plan_of(DropMessage(SERVICE_HOST, LAPTOP, 2), CrashAtTime(AGENT_HOST, SECOND, SECOND)),
     )
+
+
+def _url_parsers() -> tuple[object, ...]:
+    return tuple(getattr(sys.modules[module], name) for module, name in REMEMBERED)
 
 
 def test_equal_plans_give_equal_bytes_in_every_process() -> None:
