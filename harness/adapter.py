@@ -85,7 +85,8 @@ class Manifest:
     """What an adapter wraps, and what that implementation promises.
 
     ``name`` is what users type. ``offers`` maps each guarantee to the claim it rests on. ``requires`` is what
-    ``hitl adapter install`` installs; the adapter's own module imports without it.
+    ``hitl adapter install`` installs; the adapter's own module imports without it. ``takes`` names the
+    options that a user may set, each with what it means; an adapter that takes any is :class:`Configurable`.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Manifest:
     lanes: tuple[LaneName, ...] = ("virtual",)
     """Where it can be played; the first one is the default."""
 
+    takes: Mapping[str, str] = field(default_factory=dict)
 
 class AdapterFault(Exception):  # noqa: N818 - the name says whose fault it is
     """A call of an adapter cannot be carried out; the text is whole, and no place in our code adds to it."""
@@ -111,6 +113,10 @@ class Observer(Protocol):
     Report at the instant it takes effect: a request when it is acknowledged as made known, a decision
     when the arbiter or agent commits to it.
     """
+
+class OptionError(ValueError):
+    """An option of an adapter has a value that cannot be used; the text says which and what is due."""
+
 
     def request_published(self, request: RequestId, call: CallId, arguments: Arguments) -> None:
         """Report that the request for ``call`` was made known under the id ``request``."""
@@ -341,3 +347,11 @@ class Adapter(Protocol):
 
     def open(self, environment: Environment) -> Implementation:
         """Return a fresh instance for one run."""
+
+
+@runtime_checkable
+class Configurable(Protocol):
+    """An adapter with options. What its manifest does not take is never handed to it."""
+
+    def with_options(self, options: Mapping[str, str]) -> Adapter:
+        """Return this adapter with ``options`` set; raises OptionError."""

@@ -16,14 +16,14 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, Generic, TypeVar
 
 from harness.ablation import Ablation
-from harness.adapter import Adapter
+from harness.adapter import Adapter, Configurable
 from harness.report import Report
 from harness.scenario import Scenario
 from harness.stdio.command import PREFIX as COMMAND
@@ -59,11 +59,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Plugin(Generic[T]):
-    """A plug-in and the file it comes from."""
+    """A plug-in and the file it comes from.
+
+    ``reference`` is what a user types to get it where that is not its name; ``options`` are set on it.
+    """
 
     name: str
     value: T
     path: Path
+    reference: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +80,37 @@ class Catalog:
     reports: Mapping[str, Plugin[Report]]
     problems: tuple[Problem, ...]
     ablations: Mapping[str, Plugin[Ablation]] = field(default_factory=dict)
-    _commands: dict[str, Plugin[Adapter]] = field(default_factory=dict)
-    """Adapters that were asked for as ``cmd:COMMAND``, by that text and by their own name."""
+    _asked_for: dict[str, Plugin[Adapter]] = field(default_factory=dict)
+    """Adapters asked for as ``cmd:COMMAND``, by that text and by their name, and those with options set."""
 
     def adapter(self, name: str) -> Plugin[Adapter]:
         """Return the adapter called ``name``, or the one that ``cmd:COMMAND`` starts.
 
         Raises UnknownNameError, and CommandError where the command starts no adapter.
         """
-        if name.startswith(COMMAND) and name not in self._commands:
+        if name.startswith(COMMAND) and name not in self._asked_for:
             plugin = _command(name)
-            self._commands.update({name: plugin, plugin.name: plugin})
-        if name in self._commands:
-            return self._commands[name]
+            self._asked_for.update({name: plugin, plugin.name: plugin})
+        if name in self._asked_for:
+            return self._asked_for[name]
         return _named("adapter", self.adapters, name, self.problems)
+
+    def configured(self, plugin: Plugin[Adapter], options: Mapping[str, str]) -> Plugin[Adapter]:
+        """Return ``plugin`` with ``options`` set, and find it so from now on.
+
+        Raises UnknownNameError where its manifest does not take one of them, OptionError where a value cannot
+        be used.
+        """
+        takes = plugin.value.manifest.takes
+        for name in options:
+            if name not in takes:
+                raise UnknownNameError(f"{plugin.name}: {suggest('option', name, takes)}")
+        if not options:
+            return plugin
+        assert isinstance(plugin.value, Configurable), "an adapter that takes options has with_options"
+        made = replace(plugin, value=plugin.value.with_options(options), options=options)
+        self._asked_for[plugin.name] = made
+        return made
 
     def scenario(self, name: str) -> Plugin[Scenario]:
         """Return the scenario called ``name``; raises UnknownNameError."""
@@ -153,7 +175,7 @@ def _modules_in(folder: Path) -> list[Path]:
 def _command(reference: str) -> Plugin[Adapter]:
     """Return the adapter that a command starts; raises CommandError."""
     adapter = adapter_of(reference)
-    return Plugin(adapter.manifest.name, adapter, script_of(reference))
+    return Plugin(adapter.manifest.name, adapter, script_of(reference), reference)
 
 
 def _load_extra(problems: list[Problem], target: str, found: dict[str, dict[str, Plugin[Any]]]) -> None:
@@ -163,7 +185,7 @@ def _load_extra(problems: list[Problem], target: str, found: dict[str, dict[str,
         except CommandError as error:
             problems.append(Problem(Path(target), 1, str(error)))
         else:
-            _add(problems, found["adapters"], plugin.path, plugin.value)
+            _add(problems, found["adapters"], plugin.path, plugin.value, target)
         return
     path = Path(target).resolve()
     if path.is_dir() and not (path / "__init__.py").exists():
@@ -238,14 +260,16 @@ def _load(
             _add(problems, found[kind], path, value)
 
 
-def _add(problems: list[Problem], plugins: dict[str, Plugin[Any]], path: Path, value: object) -> None:
+def _add(
+    problems: list[Problem], plugins: dict[str, Plugin[Any]], path: Path, value: object, reference: str = ""
+) -> None:
     name = getattr(getattr(value, "manifest", value), "name", None)
     if not isinstance(name, str):
         problems.append(Problem(path, 1, f"{type(value).__name__} has no name (a text is due)."))
     elif name in plugins:
         problems.append(Problem(path, 1, f"the name {name!r} is taken by {plugins[name].path}."))
     else:
-        plugins[name] = Plugin(name, value, path)
+        plugins[name] = Plugin(name, value, path, reference)
 
 
 def _problem(path: Path, error: Exception) -> Problem:

@@ -21,7 +21,7 @@ from .implementations import (
     open_terminal,
     open_webhook,
 )
-from .plugging import published_version
+from .plugging import TAKES, published_version
 
 
 def _adapter(
@@ -40,6 +40,7 @@ def _adapter(
         homepage=claims.GUIDE,
         offers=offers,
         options={"approver": approver},
+        takes={"manager": TAKES},
         lanes=lanes,
     )
     return GenieAdapter(manifest, opener)

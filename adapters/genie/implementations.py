@@ -4,8 +4,8 @@ Owns the wiring of every variant, one function each. The chain is always the sam
 by themselves, then whoever asks a human.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from harness.adapter import Agent, Device, Environment, Implementation, Machine, Manifest
@@ -60,10 +60,17 @@ class GenieAdapter:
 
     manifest: Manifest
     opener: Opener
+    manager: str | None = None
+    """Names the manager to use; None: the environment variable does."""
 
     def open(self, environment: Environment) -> Implementation:
         """Return a fresh instance for one run; raises ManagerNotFoundError."""
-        return self.opener(environment, manager_of())
+        return self.opener(environment, manager_of(self.manager))
+
+    def with_options(self, options: Mapping[str, str]) -> "GenieAdapter":
+        """Return this variant with another manager; raises ManagerNotFoundError."""
+        manager_of(options["manager"])
+        return replace(self, manager=options["manager"])
 
 
 async def _managed(make: ManagerOf, human: Approver) -> Manager:

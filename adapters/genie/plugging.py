@@ -1,6 +1,7 @@
 """Which manager is used: one that the user names, genie-tooling's own where it is importable, or ours.
 
-Owns the public contract for plugging in a manager that is not published. ``HITL_GENIE_MANAGER`` holds
+Owns the public contract for plugging in a manager that is not published. The option ``manager`` holds, or
+where it is not set the environment variable ``HITL_GENIE_MANAGER``,
 
 - ``package.module:name``, or the name of an entry point in the group ``hitl_harness.genie_managers``: either
   an object with ``request_approval(request)``, used as it is, or a callable that is called with the
@@ -20,13 +21,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any, Final, TypeAlias, cast
 
-from harness.adapter import ServicePort
+from harness.adapter import OptionError, ServicePort
 
 from .manager import ChainManager
 from .protocol import ApprovalRequest, ApprovalResponse, Manager, Plugins
 from .webhook import PATH, PATIENCE_S, WEBHOOK_APPROVER
 
 VARIABLE: Final = "HITL_GENIE_MANAGER"
+TAKES: Final = "package.module:name, an entry point or built-in"
+"""What the option ``manager`` may be."""
 GROUP: Final = "hitl_harness.genie_managers"
 BUILT_IN: Final = "built-in"
 PACKAGE: Final = "genie_tooling"
@@ -34,12 +37,12 @@ PACKAGE: Final = "genie_tooling"
 ManagerOf: TypeAlias = Callable[[Plugins, Sequence[str]], Awaitable[Manager]]
 
 
-class ManagerNotFoundError(Exception):
-    """What ``HITL_GENIE_MANAGER`` names cannot be used; the text says why and what is due there."""
+class ManagerNotFoundError(OptionError):
+    """The manager that was named cannot be used; the text says why and what is due there."""
 
 
 def manager_of(reference: str | None = None) -> ManagerOf:
-    """Return what makes the manager that ``reference`` (None: the environment variable) names.
+    """Return what makes the manager that ``reference`` names, or where it is None the environment variable.
 
     Raises ManagerNotFoundError.
     """
@@ -115,7 +118,7 @@ def _named(reference: str) -> Any:
         if not found:
             known = ", ".join(sorted(it.name for it in entry_points(group=GROUP))) or "none"
             raise ManagerNotFoundError(
-                f"{VARIABLE}={reference}: no entry point of the group {GROUP} is called so (known: {known}). "
+                f"the manager {reference}: the group {GROUP} has no such entry point (known: {known}). "
                 f"Name one of them, {BUILT_IN}, or package.module:name."
             )
         return found[0].load()
@@ -124,14 +127,14 @@ def _named(reference: str) -> Any:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ManagerNotFoundError(
-            f"{VARIABLE}={reference}: {error}. Is it on the path of Python?"
+            f"the manager {reference}: {error}. Is it on the path of Python?"
         ) from error
 
 
 def _useless(reference: str, found: object) -> str:
     return (
-        f"{VARIABLE}={reference}: {type(found).__name__} has no request_approval(request). An object with it "
-        "is due, or factory(plugins, chain) that returns one."
+        f"the manager {reference}: {type(found).__name__} has no request_approval(request). An object with "
+        "it is due, or factory(plugins, chain) that returns one."
     )
 
 

@@ -29,6 +29,7 @@ from harness.cli.options import (
     RunsOption,
     ScenarioOption,
     SeedOption,
+    SetOption,
     WallOption,
     lane_of,
     seed_of,
@@ -118,6 +119,7 @@ def run_command(
     allow_inconclusive: AllowOption = False,
     wall: WallOption = False,
     live: LiveOption = False,
+    option: SetOption = None,
     plugin: PluginOption = None,
     runs_dir: RunsOption = RUNS_DIR,
 ) -> int:
@@ -142,6 +144,7 @@ def run_command(
         plugins=tuple(plugin or ()),
         runs_folder=runs_dir,
         lane=lane_of(wall=wall, live=live),
+        options=tuple(option or ()),
     )
     return run(request)
 
@@ -154,7 +157,10 @@ def replay(
 ) -> int:
     """Execute a saved plan again and compare every event with what was recorded.
 
-    Exit codes: 0 the same bytes, 1 it came out differently, 2 the file or the harness is at fault.
+    What was played in real time is played there again, and only judged: real time repeats nothing exactly.
+
+    Exit codes: 0 the same bytes, in real time the same violation; 1 it came out differently; 2 the file or
+    the harness is at fault.
     """
     from harness.cli.replaying import replay_file
 

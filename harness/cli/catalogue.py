@@ -56,6 +56,7 @@ def _adapters(catalog: Catalog) -> list[dict[str, Any]]:
                 for guarantee, claim in it.offers.items()
             },
             "options": dict(it.options),
+            "takes": dict(it.takes),
             "lanes": list(it.lanes),
             "wraps": [_wrapped(requires) for requires in it.requires],
         }
@@ -75,7 +76,8 @@ def _wrapped(requires: Requires) -> dict[str, str]:
 def _setting(record: Mapping[str, Any]) -> str:
     """Return in which lanes an adapter is played, and what it wraps, in words."""
     wraps = [f"wraps {it['package']} {it['version']} ({it['found']})" for it in record["wraps"]]
-    return "; ".join([f"lane: {' or '.join(record['lanes'])}", *wraps])
+    takes = [f"--option {name}={words}" for name, words in record["takes"].items()]
+    return "; ".join([f"lane: {' or '.join(record['lanes'])}", *wraps, *takes])
 
 
 def _scenarios(catalog: Catalog) -> list[dict[str, Any]]:

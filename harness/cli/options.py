@@ -41,6 +41,10 @@ WallOption = Annotated[
 LiveOption = Annotated[
     bool, typer.Option("--live", help="In real time, against the Ably account whose key is in ABLY_API_KEY.")
 ]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="Set an option of the adapters; repeatable."),
+]
 PluginOption = Annotated[list[str] | None, typer.Option("--plugin", metavar="PATH", help=_PLUGIN_HELP)]
 RunsOption = Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")]
 

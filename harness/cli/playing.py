@@ -8,12 +8,16 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from harness.adapter import Adapter, LaneName
 from harness.catalog import Plugin
 from harness.cli.errors import UserError
 from harness.explore.conformance import EXAMPLES, EXAMPLES_IN_REAL_TIME, RealTime
 from harness.trace import Trace
+
+if TYPE_CHECKING:
+    from harness.wall.lanes import Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,16 @@ def _listed(lanes: Sequence[LaneName]) -> str:
 
 
 def _real_time(lane_name: LaneName, examples: int) -> RealTime:
-    from harness.wall.lanes import Lane, LaneError, LoopbackLane, live_lane  # noqa: PLC0415 - needs an extra
-    from harness.wall.parallel import play_all  # noqa: PLC0415 - as above
+    from harness.wall.parallel import play_all  # noqa: PLC0415 - loaded only where it is needed
+
+    return RealTime(lane_name, partial(play_all, lane=real_lane(lane_name)), examples)
+
+
+def real_lane(name: LaneName) -> "Lane":
+    """Return the lane of that name, which is not the virtual one; raises UserError."""
+    from harness.wall.lanes import LaneError, LoopbackLane, live_lane  # noqa: PLC0415 - as above
 
     try:
-        lane: Lane = LoopbackLane() if lane_name == "wall" else live_lane(os.environ)
+        return LoopbackLane() if name == "wall" else live_lane(os.environ)
     except LaneError as error:
-        raise UserError(f"--{lane_name}: {error}") from None
-    return RealTime(lane_name, partial(play_all, lane=lane), examples)
+        raise UserError(f"--{name}: {error}") from None

@@ -73,6 +73,9 @@ def fill(folder: Path, result: Result, catalog: Catalog, recorded: Recorded) -> 
                     digest=shown.digest,
                     plan=shown.plan,
                     made_with=versions(),
+                    reference=plugin.reference,
+                    options=plugin.options,
+                    lane=adapter.lane,
                 )
                 traces[where] = _keep(place, saved, plugin.value, recorded.traces.get(where))
                 if shown.nearest is not None:

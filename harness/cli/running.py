@@ -18,6 +18,7 @@ from rich.console import Console
 from harness.adapter import Adapter, LaneName
 from harness.catalog import Catalog, Plugin, UnknownNameError
 from harness.cli.apart import Lineup, Returned, in_place, lineup, play_apart
+from harness.cli.configuring import configured
 from harness.cli.errors import UserError
 from harness.cli.expecting import bring_up_to_date
 from harness.cli.interrupt import Interrupt, Interruptible, interrupts
@@ -66,6 +67,8 @@ class Request:
     """Where every adapter is played; None: each in its own default lane."""
     for_another: bool = False
     """Whether another ``hitl`` waits for the run folder: nothing is shown but how far the run is."""
+    options: tuple[str, ...] = ()
+    """NAME=VALUE, for the adapters that take them."""
 
 
 def run(request: Request, onlooker: Onlooker | None = None) -> int:
@@ -74,7 +77,7 @@ def run(request: Request, onlooker: Onlooker | None = None) -> int:
     An ``onlooker`` learns what happens, and changes nothing.
     """
     catalog = catalog_with(request.plugins)
-    adapters = _adapters(catalog, request)
+    adapters = configured(catalog, _adapters(catalog, request), request.options)
     playing = choose_lanes(adapters, request.lane, request.examples, skips=request.every_adapter)
     playable = [plugin for plugin in adapters if plugin.name not in playing.skipped]
     line = lineup(playable, skips=request.every_adapter)

@@ -22,6 +22,7 @@ from harness.cli.options import (
     RunsOption,
     ScenarioOption,
     SeedOption,
+    SetOption,
     WallOption,
     lane_of,
     seed_of,
@@ -50,6 +51,7 @@ def watch(  # noqa: PLR0913 - one parameter per option
     allow_inconclusive: AllowOption = False,
     wall: WallOption = False,
     live: LiveOption = False,
+    option: SetOption = None,
     plugin: PluginOption = None,
     runs_dir: RunsOption = RUNS_DIR,
 ) -> int:
@@ -82,5 +84,6 @@ def watch(  # noqa: PLR0913 - one parameter per option
         plugins=tuple(plugin or ()),
         runs_folder=runs_dir,
         lane=lane_of(wall=wall, live=live),
+        options=tuple(option or ()),
     )
     return watch_run(request, port, stays=not once)

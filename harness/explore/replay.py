@@ -7,13 +7,18 @@ that a difference can be told from drift.
 
 import json
 import platform
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
-from harness.catalog import Catalog
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from harness.adapter import Adapter, LaneName
+from harness.catalog import Catalog, Plugin
 from harness.plan import Plan, PlanError, plan_from_record, plan_record
 from harness.run import Run, execute
 from harness.trace import Trace
@@ -37,6 +42,21 @@ class SavedRun:
     plan: Plan
     made_with: dict[str, str]
     trace_path: Path | None = None
+    reference: str = ""
+    """What gets the adapter where that is not its name: ``cmd:`` and a command, typed in the same folder."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What was set on the adapter."""
+    lane: LaneName = "virtual"
+    """Where it was played; only in virtual time a replay is exact."""
+
+
+class _Played(TypedDict, total=False):
+    reference: str
+    options: dict[str, str]
+    lane: LaneName
+
+
+_PLAYED: Final[TypeAdapter[_Played]] = TypeAdapter(_Played)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +106,9 @@ def save(folder: Path, saved: SavedRun, trace: Trace) -> None:
         "digest": saved.digest,
         "made_with": saved.made_with,
         "plan": plan_record(saved.plan),
+        "reference": saved.reference,
+        "options": dict(saved.options),
+        "lane": saved.lane,
     }
     (folder / PLAN_FILE).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     (folder / TRACE_FILE).write_text("".join(f"{line}\n" for line in trace.lines()), encoding="utf-8")
@@ -109,7 +132,10 @@ def load(path: Path) -> SavedRun:
             f"{file}: saved run version {record.get('version')!r} is not {VERSION}, which this one reads. "
             "Install the harness that wrote it.",
         )
-    texts = {key: _text(file, record, key) for key in ("adapter", "scenario", "property", "digest")}
+    texts: dict[str, Any] = {
+        key: _text(file, record, key) for key in ("adapter", "scenario", "property", "digest")
+    }
+    played = _how_it_was_played(file, record)
     trace = file.parent / TRACE_FILE
     made_with = record.get("made_with")
     return SavedRun(
@@ -117,7 +143,20 @@ def load(path: Path) -> SavedRun:
         plan=plan_from_record(record.get("plan"), name=f"{file}: plan"),
         made_with=made_with if isinstance(made_with, dict) else {},
         trace_path=trace if trace.is_file() else None,
+        **played,
     )
+
+
+def _how_it_was_played(file: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that runs saved by older versions lack; raises PlanError."""
+    try:
+        played = _PLAYED.validate_python(
+            {key: record[key] for key in _Played.__annotations__ if key in record}
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise PlanError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+    return dict(played)
 
 
 def _text(file: Path, record: dict[str, Any], key: str) -> str:
@@ -127,9 +166,18 @@ def _text(file: Path, record: dict[str, Any], key: str) -> str:
     return value
 
 
-def replay(saved: SavedRun, catalog: Catalog) -> Replay:
-    """Execute a saved run again and compare. Raises UnknownNameError where its adapter is not installed."""
-    run = execute(catalog.adapter(saved.adapter).value, saved.plan)
+def adapter_of(saved: SavedRun, catalog: Catalog) -> Plugin[Adapter]:
+    """Return the adapter of a saved run, with the options that were set on it.
+
+    Raises UnknownNameError where there is no such adapter or option, OptionError where a value cannot be
+    used, CommandError where its command starts none.
+    """
+    return catalog.configured(catalog.adapter(saved.reference or saved.adapter), saved.options)
+
+
+def replay(saved: SavedRun, adapter: Adapter) -> Replay:
+    """Execute a saved run again, in virtual time, and compare."""
+    run = execute(adapter, saved.plan)
     digest = run.trace.digest()
     divergence = None if digest == saved.digest else _first_difference(saved, run.trace)
     return Replay(saved, run, digest, divergence)

@@ -74,6 +74,8 @@ def violation_block(violation: Violation, width: int) -> Iterator[Line]:
             Span("replay".ljust(_LABEL_WIDTH), Tone.LABEL),
             Span(violation.replay, Tone.COMMAND),
         )
+    if violation.replay and not violation.repeatable:
+        yield from _labelled("", "plays it again in real time, where it may come out differently", width)
 
 
 def _labelled(label: str, text: str, width: int) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from harness.adapter import AdapterFault
+from harness.adapter import Adapter, AdapterFault, Manifest, OptionError
 from harness.stdio.adapter import StdioAdapter
 from harness.stdio.launch import Launch, Started, launched, words_of
 from harness.stdio.manifest import check_greeting, manifest_of
@@ -38,13 +38,28 @@ class StartCommandError(CommandError):
         return f"{self.reason}. Give the command as you would type it in this folder, in quotes."
 
 
+class CommandAdapter(StdioAdapter):
+    """The adapter that a user's command starts; options are told to it in ``hello``."""
+
+    def __init__(self, launch: Launch, manifest: Manifest, *, forges: bool, reference: str) -> None:
+        super().__init__(launch, manifest, forges=forges)
+        self._reference = reference
+
+    def with_options(self, options: Mapping[str, str]) -> Adapter:
+        """Return the adapter as it is when told ``options``; raises OptionError where it refuses them."""
+        try:
+            return adapter_of(self._reference, options)
+        except CommandError as error:
+            raise OptionError(f"{self.manifest.name}: {error.reason}") from error
+
+
 def adapter_of(reference: str, options: Mapping[str, str] | None = None) -> StdioAdapter:
     """Return the adapter of ``cmd:COMMAND``; raises CommandError. Not to be called inside an event loop."""
     command = reference.removeprefix(PREFIX)
     try:
         launch = Launch(words_of(command), dict(options or {}))
         record = asyncio.run(_greeting(launch)).manifest
-        return StdioAdapter(launch, manifest_of(record), forges=record.forges)
+        return CommandAdapter(launch, manifest_of(record), forges=record.forges, reference=reference)
     except StartError as error:
         raise StartCommandError(command, str(error)) from error
     except (AdapterFault, LineError) as error:

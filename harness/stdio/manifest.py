@@ -5,7 +5,7 @@ Owns the translation and its complaints: an unknown guarantee is named with the 
 
 import difflib
 
-from harness.adapter import Claim, LaneName, Manifest
+from harness.adapter import EXAMPLES_APART, Claim, LaneName, Manifest
 from harness.model import Guarantee
 from harness.stdio.messages import CONTRACT, Greeting, LineError, ManifestRecord
 
@@ -28,6 +28,8 @@ def manifest_of(record: ManifestRecord) -> Manifest:
         style=record.style,
         on_unauthorised=record.on_unauthorised,
         lanes=_lanes(record),
+        examples=EXAMPLES_APART,
+        takes=record.takes,
     )
 
 

@@ -66,6 +66,8 @@ class ManifestRecord(Line):
     clocks: tuple[Clock, ...] = ("real",)
     forges: bool = False
     """Whether devices carry out ``forge``."""
+    takes: dict[str, str] = {}
+    """The options that a user may set, by name, with what each means; they come with ``hello``."""
 
 
 class Greeting(Line):

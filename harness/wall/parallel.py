@@ -13,7 +13,7 @@ from harness.adapter import Adapter
 from harness.plan import Plan
 from harness.run import Run
 from harness.wall.lanes import Lane
-from harness.wall.play import play
+from harness.wall.play import play, play_as_planned
 from harness.world.ably_service import SURROUNDINGS, surroundings
 
 AT_ONCE: Final = 8
@@ -32,6 +32,14 @@ def play_all(
         runner = stack.enter_context(asyncio.Runner())
         for begun in runner.run(_begin(adapter, plans, lane, at_once)):
             yield runner.run(_result(begun))
+
+
+def play_again(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
+    """Play a plan once more that was played in real time; raises LaneError where the lane cannot be used."""
+    with ExitStack() as stack:
+        if lane.own_service:
+            stack.enter_context(surroundings(SURROUNDINGS))
+        return asyncio.run(play_as_planned(adapter, plan, lane))
 
 
 async def _begin(

@@ -21,7 +21,13 @@ EXAMPLES: Final = {
     "python-example": f"cmd:{sys.executable} {PYTHON_KIT / 'example_adapter.py'}",
     "node-example": f"cmd:node {NODE_KIT / 'example_adapter.mjs'}",
 }
-SCENARIOS: Final = ("first_response_wins", "role_rejection", "durable_pending", "reinvocation", "shared_store")
+SCENARIOS: Final = (
+    "first_response_wins",
+    "role_rejection",
+    "durable_pending",
+    "reinvocation",
+    "shared_store",
+)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

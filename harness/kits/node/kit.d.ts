@@ -20,6 +20,8 @@ export interface Manifest {
   on_unauthorised?: "ignore" | "reject";
   clocks?: ("real" | "virtual")[];
   forges?: boolean;
+  /** The options that a user may set, by name, with what each means. */
+  takes?: { [name: string]: string };
 }
 
 export interface Policy {
