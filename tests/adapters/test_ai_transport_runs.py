@@ -1,33 +1,42 @@
-"""The real package in processes of Node, in virtual time, against the embedded Ably server."""
+"""The real package in processes of Node, in virtual time, against the embedded Ably server.
+
+Processes of Node are what these tests cost: stories are told with few devices, and an adapter plays each of
+them once for all tests that read it.
+"""
 
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import pytest
 
-from adapters.ai_transport import ADAPTERS, AiTransportAdapter
+from adapters.ai_transport import ADAPTERS
 from harness.casting import call, person
 from harness.deviations import AnswerAgain, CrashAtBoundary, CrashAtTime, CutLink, Deviation, ResetLink
 from harness.model import Choice, DeviceId, HostName, OutcomeStatus, PersonId, ReceiptStatus
 from harness.plan import AGENT_HOST, DAY, MS, SECOND, SERVICE_HOST, AnswerSpec, PersonSpec, Plan
 from harness.properties import Status
 from harness.run import Run, execute, judge_run
-from harness.trace import EffectExecuted, Event, OutcomeReported, ReceiptGiven
+from harness.trace import EffectExecuted, OutcomeReported, ReceiptGiven
 from tests.prerequisites import require_installed
 
 BY_NAME: Final = {it.manifest.name: it for it in ADAPTERS}
-DOCUMENTED: Final = [BY_NAME["ai-transport"], BY_NAME["ai-transport-client-tool"]]
-GUARDED: Final = [BY_NAME["ai-transport-guarded"], BY_NAME["ai-transport-client-tool-guarded"]]
 CALL: Final = call()
+ALICE: Final = PersonId("alice")
 PHONE: Final = DeviceId("alice-phone")
-LAPTOP: Final = DeviceId("alice-laptop")
+APPROVED: Final = (OutcomeStatus.EXECUTED, Choice.APPROVED)
+REJECTED: Final = (OutcomeStatus.REJECTED, Choice.REJECTED)
 
-documented = pytest.mark.parametrize("adapter", DOCUMENTED, ids=lambda it: it.manifest.name)
-guarded = pytest.mark.parametrize("adapter", GUARDED, ids=lambda it: it.manifest.name)
-every = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda it: it.manifest.name)
+documented = pytest.mark.parametrize("adapter", ["ai-transport", "ai-transport-client-tool"])
+guarded = pytest.mark.parametrize("adapter", ["ai-transport-guarded", "ai-transport-client-tool-guarded"])
+every = pytest.mark.parametrize("adapter", BY_NAME)
+both_forms = pytest.mark.parametrize("adapter", ["ai-transport", "ai-transport-client-tool-guarded"])
+"""Each form once, and with and without the guard, for what depends on neither alone."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -38,145 +47,193 @@ def _installed() -> None:
 def answering(
     who: str, choice: Choice = Choice.APPROVED, *, after_ns: int = SECOND, role: str = "publisher"
 ) -> PersonSpec:
-    return person(who, [AnswerSpec(CALL.id, choice, think_ns=after_ns)], devices=2, role=role)
+    return person(who, [AnswerSpec(CALL.id, choice, think_ns=after_ns)], devices=1, role=role)
 
 
 def plan_of(*deviations: Deviation, people: tuple[PersonSpec, ...] = (answering("alice"),)) -> Plan:
     return Plan("first_response_wins", people, (CALL,), deviations=deviations)
 
 
-def race() -> Plan:
-    first = answering("alice", Choice.REJECTED)
-    return plan_of(people=(first, answering("bob", Choice.APPROVED, after_ns=SECOND + 2 * MS)))
+def alice_again(choice: Choice, *, after_ns: int = 3 * SECOND) -> Deviation:
+    return AnswerAgain(ALICE, CALL.id, PHONE, choice, after_ns)
 
 
-def played(adapter: AiTransportAdapter, plan: Plan) -> Run:
-    run = execute(adapter, plan)
+_BOB: Final = answering("bob", after_ns=SECOND + 2 * MS)
+STORIES: Final[Mapping[str, Plan]] = MappingProxyType(
+    {
+        "a month": plan_of(people=(answering("alice", after_ns=30 * DAY),)),
+        "rejection": plan_of(people=(answering("alice", Choice.REJECTED),)),
+        "restarts": plan_of(
+            CrashAtTime(HostName(PHONE), 10 * MS, 600 * SECOND), CrashAtTime(AGENT_HOST, 2 * SECOND, SECOND)
+        ),
+        "race": plan_of(people=(answering("alice", Choice.REJECTED), _BOB)),
+        "two approvals": plan_of(people=(answering("alice"), _BOB)),
+        "late answer": plan_of(alice_again(Choice.REJECTED)),
+        "second thoughts while the agent is down": plan_of(
+            CrashAtTime(AGENT_HOST, SECOND, 8 * SECOND),
+            alice_again(Choice.APPROVED),
+            people=(answering("alice", Choice.REJECTED),),
+        ),
+        "device dies before the wake-up": plan_of(CrashAtTime(HostName(PHONE), SECOND + 175 * MS, SECOND)),
+        "agent dies in the tool": plan_of(CrashAtBoundary(AGENT_HOST, 0, SECOND, step="effect")),
+        "agent dies in the handler": plan_of(CrashAtBoundary(AGENT_HOST, 1, SECOND, step="body")),
+        "agent dies deciding": plan_of(CrashAtTime(AGENT_HOST, SECOND + 185 * MS, SECOND)),
+        "agent dies having decided": plan_of(CrashAtTime(AGENT_HOST, SECOND + 215 * MS, SECOND)),
+        "no wake-up comes through": plan_of(
+            *(ResetLink(AGENT_HOST, SERVICE_HOST, SECOND + ms * MS) for ms in range(170, 230, 10))
+        ),
+        "an editor first": plan_of(
+            people=(
+                answering("alice", role="editor"),
+                answering("bob", Choice.REJECTED, after_ns=3 * SECOND),
+            )
+        ),
+        "a long cut": plan_of(CutLink(AGENT_HOST, SERVICE_HOST, SECOND // 2, 150 * SECOND)),
+    }
+)
+
+
+@cache
+def played(adapter: str, story: str) -> Run:
+    run = execute(BY_NAME[adapter], STORIES[story])
     assert run.failures == ()
     return run
 
 
-def of(run: Run, kind: type[Event]) -> list[Event]:
-    return [event for event in run.boundary.events if isinstance(event, kind)]
+def executions(run: Run) -> int:
+    return sum(isinstance(event, EffectExecuted) for event in run.boundary.events)
 
 
 def ends(run: Run) -> list[tuple[OutcomeStatus, Choice | None]]:
     return [(it.status, it.choice) for it in run.boundary.events if isinstance(it, OutcomeReported)]
 
 
-def violated(adapter: AiTransportAdapter, run: Run) -> set[str]:
-    offered = [f"P{number}" for number in range(1, 28)]
-    judged = judge_run(adapter.manifest, run, offered)
+def receipts(run: Run) -> set[ReceiptStatus]:
+    return {it.status for it in run.boundary.events if isinstance(it, ReceiptGiven)}
+
+
+def violated(run: Run) -> set[str]:
+    wanted = [f"P{number}" for number in range(1, 28)]
+    judged = judge_run(BY_NAME[run.adapter].manifest, run, wanted)
     return {name for name, judgement in judged.items() if judgement.status is Status.VIOLATED}
 
 
 @every
-def test_in_a_calm_world_an_approved_call_is_executed_once(adapter: AiTransportAdapter) -> None:
-    run = played(adapter, plan_of())
-    assert len(of(run, EffectExecuted)) == 1
-    assert ends(run) == [(OutcomeStatus.EXECUTED, Choice.APPROVED)]
-    assert violated(adapter, run) == set()
+def test_a_call_that_is_approved_after_a_month_is_executed_once(adapter: str) -> None:
+    run = played(adapter, "a month")
+    assert executions(run) == 1
+    assert ends(run) == [APPROVED]
+    assert violated(run) == set()
 
 
-@every
-def test_a_rejected_call_is_not_executed_and_the_caller_is_told(adapter: AiTransportAdapter) -> None:
-    run = played(adapter, plan_of(people=(answering("alice", Choice.REJECTED),)))
-    assert of(run, EffectExecuted) == []
-    assert ends(run) == [(OutcomeStatus.REJECTED, Choice.REJECTED)]
-    assert violated(adapter, run) == set()
+@both_forms
+def test_a_rejected_call_is_not_executed_and_the_caller_is_told(adapter: str) -> None:
+    run = played(adapter, "rejection")
+    assert executions(run) == 0
+    assert ends(run) == [REJECTED]
+    assert violated(run) == set()
 
 
-@every
-def test_an_answer_after_a_month_works_like_one_after_a_second(adapter: AiTransportAdapter) -> None:
-    run = played(adapter, plan_of(people=(answering("alice", after_ns=30 * DAY),)))
-    assert ends(run) == [(OutcomeStatus.EXECUTED, Choice.APPROVED)]
-
-
-@every
-def test_an_agent_that_restarts_while_the_call_is_pending_loses_nothing(adapter: AiTransportAdapter) -> None:
-    people = (answering("alice", after_ns=5 * SECOND),)
-    run = played(adapter, plan_of(CrashAtTime(AGENT_HOST, 2 * SECOND, SECOND), people=people))
-    assert ends(run) == [(OutcomeStatus.EXECUTED, Choice.APPROVED)]
-    assert violated(adapter, run) == set()
-
-
-@every
-def test_a_device_that_was_away_finds_the_request_in_history(adapter: AiTransportAdapter) -> None:
-    people = (person("alice", [AnswerSpec(CALL.id, device=PHONE)], devices=1, role="publisher"),)
-    run = played(adapter, plan_of(CrashAtTime(HostName(PHONE), 10 * MS, 600 * SECOND), people=people))
-    assert ends(run) == [(OutcomeStatus.EXECUTED, Choice.APPROVED)]
+@both_forms
+def test_an_agent_that_restarts_and_a_device_that_was_away_find_the_request_in_history(adapter: str) -> None:
+    run = played(adapter, "restarts")
+    assert ends(run) == [APPROVED]
+    assert violated(run) == set()
 
 
 @documented
-def test_the_reducer_lets_the_last_response_win(adapter: AiTransportAdapter) -> None:
-    run = played(adapter, race())
-    assert ends(run) == [(OutcomeStatus.EXECUTED, Choice.APPROVED)]
-    assert violated(adapter, run) >= {"P1", "P5"}
+def test_the_reducer_lets_the_last_response_win(adapter: str) -> None:
+    run = played(adapter, "race")
+    assert ends(run) == [APPROVED]
+    assert violated(run) >= {"P1", "P5"}
 
 
 @documented
-def test_two_responses_start_two_continuations_and_both_execute(adapter: AiTransportAdapter) -> None:
-    second = answering("bob", Choice.APPROVED, after_ns=SECOND + 2 * MS)
-    run = played(adapter, plan_of(people=(answering("alice"), second)))
-    assert len(of(run, EffectExecuted)) == 2
-    assert "P4" in violated(adapter, run)
-
-
-def test_a_response_after_the_end_changes_what_every_screen_shows() -> None:
-    adapter = BY_NAME["ai-transport"]
-    late = AnswerAgain(PersonId("alice"), CALL.id, LAPTOP, Choice.REJECTED, 3 * SECOND)
-    assert violated(adapter, played(adapter, plan_of(late))) >= {"P5", "P16"}
+def test_two_responses_start_two_continuations_and_both_execute(adapter: str) -> None:
+    run = played(adapter, "two approvals")
+    assert executions(run) == 2
+    assert violated(run) >= {"P1", "P4"}
 
 
 @documented
-def test_a_continuation_that_dies_with_its_process_is_never_taken_up(adapter: AiTransportAdapter) -> None:
-    run = played(adapter, plan_of(CrashAtBoundary(AGENT_HOST, 0, SECOND, step="effect")))
+def test_a_response_after_the_end_changes_what_every_screen_shows(adapter: str) -> None:
+    assert violated(played(adapter, "late answer")) >= {"P1", "P5", "P16"}
+
+
+@documented
+def test_a_rejection_is_turned_into_an_execution_while_the_agent_is_down(adapter: str) -> None:
+    run = played(adapter, "second thoughts while the agent is down")
+    assert ends(run) == [APPROVED]
+    assert violated(run) >= {"P2", "P5"}
+
+
+@documented
+def test_a_call_whose_wake_up_was_never_sent_is_pending_and_shown_nowhere(adapter: str) -> None:
+    run = played(adapter, "device dies before the wake-up")
     assert ends(run) == []
-    assert "P25" in violated(adapter, run)
+    assert "P17" in violated(run)
+
+
+@documented
+def test_a_continuation_that_dies_with_its_process_is_never_taken_up(adapter: str) -> None:
+    run = played(adapter, "agent dies in the tool")
+    assert ends(run) == []
+    assert "P25" in violated(run)
 
 
 @guarded
-def test_with_the_guard_the_first_response_wins_and_everybody_learns_which(
-    adapter: AiTransportAdapter,
-) -> None:
-    run = played(adapter, race())
-    assert ends(run) == [(OutcomeStatus.REJECTED, Choice.REJECTED)]
-    receipts = {it.status for it in run.boundary.events if isinstance(it, ReceiptGiven)}
-    assert receipts == {ReceiptStatus.DECIDED, ReceiptStatus.ALREADY_DECIDED}
-    assert violated(adapter, run) == set()
+def test_with_the_guard_the_first_response_wins_and_everybody_learns_which(adapter: str) -> None:
+    run = played(adapter, "race")
+    assert ends(run) == [REJECTED]
+    assert executions(run) == 0
+    assert receipts(run) == {ReceiptStatus.DECIDED, ReceiptStatus.ALREADY_DECIDED}
+    assert violated(run) == set()
 
 
 @guarded
-def test_with_the_guard_only_those_with_the_role_decide(adapter: AiTransportAdapter) -> None:
-    people = (answering("alice", role="editor"), answering("bob", Choice.REJECTED, after_ns=3 * SECOND))
-    run = played(adapter, plan_of(people=people))
-    assert ends(run) == [(OutcomeStatus.REJECTED, Choice.REJECTED)]
-    assert violated(adapter, run) == set()
+def test_with_the_guard_a_later_answer_changes_nothing(adapter: str) -> None:
+    run = played(adapter, "second thoughts while the agent is down")
+    assert ends(run) == [REJECTED]
+    assert executions(run) == 0
+    assert violated(run) == set()
 
 
-@guarded
-@pytest.mark.parametrize("step", range(4))
+def test_with_the_guard_only_those_with_the_role_decide() -> None:
+    run = played("ai-transport-guarded", "an editor first")
+    assert ends(run) == [REJECTED]
+    assert violated(run) == set()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "story"),
+    [
+        *(("ai-transport-guarded", story) for story in STORIES if story.startswith("agent dies")),
+        *(
+            ("ai-transport-client-tool-guarded", f"agent dies {where}")
+            for where in ("deciding", "in the tool")
+        ),
+    ],
+)
 def test_with_the_guard_a_crash_at_any_durable_point_ends_in_one_truthful_outcome(
-    adapter: AiTransportAdapter, step: int
+    adapter: str, story: str
 ) -> None:
-    crashes = (
-        CrashAtTime(AGENT_HOST, SECOND + 185 * MS, SECOND),
-        CrashAtTime(AGENT_HOST, SECOND + 215 * MS, SECOND),
-        CrashAtBoundary(AGENT_HOST, 0, SECOND, step="effect"),
-        CrashAtBoundary(AGENT_HOST, 1, SECOND, step="body"),
-    )
-    run = played(adapter, plan_of(crashes[step]))
-    assert len(of(run, EffectExecuted)) <= 1
+    run = played(adapter, story)
+    assert executions(run) <= 1
     assert len(ends(run)) == 1
-    assert violated(adapter, run) == set()
+    assert violated(run) == set()
 
 
-@guarded
-def test_with_the_guard_a_lost_wake_up_loses_nothing(adapter: AiTransportAdapter) -> None:
-    resets = [ResetLink(AGENT_HOST, SERVICE_HOST, SECOND + ms * MS) for ms in range(170, 230, 10)]
-    run = played(adapter, plan_of(*resets))
-    assert ends(run) == [(OutcomeStatus.EXECUTED, Choice.APPROVED)]
-    assert violated(adapter, run) == set()
+@pytest.mark.parametrize(
+    ("adapter", "story"),
+    [
+        ("ai-transport-guarded", "no wake-up comes through"),
+        ("ai-transport-client-tool-guarded", "device dies before the wake-up"),
+    ],
+)
+def test_with_the_guard_a_lost_wake_up_loses_nothing(adapter: str, story: str) -> None:
+    run = played(adapter, story)
+    assert ends(run) == [APPROVED]
+    assert violated(run) == set()
 
 
 _DIGESTS: Final = """
@@ -186,19 +243,17 @@ print(*digests())
 
 
 def digests() -> list[str]:
-    cut = plan_of(CutLink(AGENT_HOST, SERVICE_HOST, SECOND // 2, 150 * SECOND))
-    return [execute(it, plan).trace.digest() for it in ADAPTERS[:2] for plan in (race(), cut)]
+    stories = (("ai-transport", "a long cut"), ("ai-transport-client-tool-guarded", "race"))
+    return [played(*it).trace.digest() for it in stories]
 
 
 def test_equal_plans_give_equal_bytes_in_every_process() -> None:
-    here = digests()
-    for hash_seed in ("1", "4242"):
-        there = subprocess.run(
-            [sys.executable, "-c", _DIGESTS],
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert there.stdout.split() == here
+    there = subprocess.run(
+        [sys.executable, "-c", _DIGESTS],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONHASHSEED": "4242"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert there.stdout.split() == digests()
