@@ -4,6 +4,7 @@ Owns the order in which changes are told: for the worse, for the better, the oth
 between the two runs. Text of a run is escaped in Markdown by the caller's hands: here it is only printable.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -25,7 +26,7 @@ def comparison_page(comparison: Comparison, before: str, after: str) -> Iterator
     yield (Span("to    ", Tone.LABEL), Span(printable(after)))
     yield ()
     for turn, (symbol, word, tone) in _HEADS.items():
-        for change in _turned(comparison, turn):
+        for change in (it for it in _turned(comparison, turn) if not _one_sided(it)):
             yield (
                 Span(f"{symbol} {word:<10}", tone),
                 Span(f"{change.adapter}  {change.property} {change.guarantee}", Tone.TITLE),
@@ -33,6 +34,8 @@ def comparison_page(comparison: Comparison, before: str, after: str) -> Iterator
             )
             if change.note:
                 yield (Span(f"    {printable(change.note)}"),)
+    for adapter, count in Counter(it.adapter for it in comparison.changes if _one_sided(it)).items():
+        yield (Span(f"~ only in one run  {adapter}  {plural(count, 'verdict')}", Tone.DOUBTFUL),)
     if comparison.changes:
         yield ()
     if comparison.circumstances:
@@ -88,6 +91,11 @@ def summary(comparison: Comparison) -> str:
 
 def _turned(comparison: Comparison, turn: Turn) -> Iterator[Change]:
     return (change for change in comparison.changes if change.turn is turn)
+
+
+def _one_sided(change: Change) -> bool:
+    """Return whether only one run has a verdict, and it is no news: each of these would say the same."""
+    return change.turn is Turn.OTHER and None in (change.before, change.after)
 
 
 def _step(change: Change) -> str:
