@@ -34,8 +34,8 @@ LOOK_PATIENCE_S: Final = 8.0
 """How long somebody who looks at a screen waits for it to be refreshed."""
 _SLOWEST: Final = 480
 """While nothing changes, the pauses grow up to so many times the first one, and beyond it"""
-_OF_THE_QUIET: Final = 0.01
-"""up to this part of the time in which nothing changed: a quiet month costs hundreds of looks."""
+_OF_THE_QUIET: Final = 1 / 30
+"""up to this part of the time in which nothing changed: a quiet month costs two hundred looks."""
 
 
 class ApproverDevice:

@@ -6,6 +6,7 @@ Owns their places and their removal: with the run, or at the latest with this pr
 import shutil
 import tempfile
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.model import HostName
@@ -16,6 +17,7 @@ class RunFolders:
 
     def __init__(self) -> None:
         self._root: Path | None = None
+        self._remove_once: Callable[[], object] = lambda: None
 
     @property
     def shared(self) -> str:
@@ -28,14 +30,14 @@ class RunFolders:
 
     def remove(self) -> None:
         """Remove everything."""
-        if self._root is not None:
-            shutil.rmtree(self._root, ignore_errors=True)
-            self._root = None
+        self._remove_once()
+        self._root = None
 
     def _folder(self, *names: str) -> str:
         if self._root is None:
             self._root = Path(tempfile.mkdtemp(prefix="hitl-"))
-            weakref.finalize(self, shutil.rmtree, str(self._root), ignore_errors=True)
+            root = str(self._root)
+            self._remove_once = weakref.finalize(self, shutil.rmtree, root, ignore_errors=True)
         folder = self._root.joinpath(*names)
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder)

@@ -177,8 +177,9 @@ def test_the_hardened_form_asks_the_policy_of_the_call() -> None:
 
 
 def test_a_cancelled_call_of_the_vendor_runs_when_it_is_approved_from_a_stale_screen() -> None:
-    done = run(VENDOR, person("ann"), deviations=(CancelCall(CALL, SECOND + 500_000_000),))
+    done = run(RETRYING, person("ann"), deviations=(CancelCall(CALL, SECOND + 500_000_000),))
     assert (outcomes(done)[:1], effects(done)) == ([OutcomeStatus.CANCELLED], 1)
+    assert broken(RETRYING, done) == ["P14"]
 
 
 def test_a_cancelled_call_of_the_hardened_form_never_runs() -> None:
