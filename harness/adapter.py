@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from harness.messaging import ChannelClient
 from harness.model import (
@@ -80,6 +80,10 @@ class NpmRequires:
 Requires: TypeAlias = PythonRequires | NpmRequires
 
 
+EXAMPLES_APART: Final = 5
+"""How many plans a scenario an adapter should ask for whose hosts are processes of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What an adapter wraps, and what that implementation promises.
@@ -97,14 +101,21 @@ class Manifest:
     style: Style = Style.INLINE
     on_unauthorised: OnUnauthorised = OnUnauthorised.IGNORE
     options: Mapping[str, str] = field(default_factory=dict)
+    takes: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[Requires, ...] = ()
     lanes: tuple[LaneName, ...] = ("virtual",)
     """Where it can be played; the first one is the default."""
+    examples: int = 100
+    """How many plans a scenario are tried in virtual time unless the user says otherwise: fewer where a run
+    takes a good part of a second, as runs of other processes do."""
 
-    takes: Mapping[str, str] = field(default_factory=dict)
 
 class AdapterFault(Exception):  # noqa: N818 - the name says whose fault it is
     """A call of an adapter cannot be carried out; the text is whole, and no place in our code adds to it."""
+
+
+class OptionError(ValueError):
+    """An option of an adapter has a value that cannot be used; the text says which and what is due."""
 
 
 class Observer(Protocol):
@@ -113,10 +124,6 @@ class Observer(Protocol):
     Report at the instant it takes effect: a request when it is acknowledged as made known, a decision
     when the arbiter or agent commits to it.
     """
-
-class OptionError(ValueError):
-    """An option of an adapter has a value that cannot be used; the text says which and what is due."""
-
 
     def request_published(self, request: RequestId, call: CallId, arguments: Arguments) -> None:
         """Report that the request for ``call`` was made known under the id ``request``."""

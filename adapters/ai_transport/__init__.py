@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from harness.adapter import Claim, Environment, Implementation, Machine, Manifest, NpmRequires, ServicePort
+from harness.adapter import (
+    EXAMPLES_APART,
+    Claim,
+    Environment,
+    Implementation,
+    Machine,
+    Manifest,
+    NpmRequires,
+    ServicePort,
+)
 from harness.install.node import node_variables
 from harness.model import Guarantee, Style
 from harness.stdio.adapter import StdioAdapter, ably_service
@@ -77,6 +86,7 @@ def _variant(
         options={"form": form, "guard": guard},
         requires=(_REQUIRES,),
         lanes=("virtual", "wall"),
+        examples=EXAMPLES_APART,
     )
     return AiTransportAdapter(manifest, form, guard)
 

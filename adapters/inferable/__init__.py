@@ -9,7 +9,7 @@ Known violations stand in ``expectations.toml``.
 from collections.abc import Mapping
 from typing import Final
 
-from harness.adapter import Claim, Manifest
+from harness.adapter import EXAMPLES_APART, Claim, Manifest
 from harness.model import Guarantee, OnUnauthorised, Style
 
 from . import claims
@@ -31,6 +31,7 @@ def _manifest(name: str, summary: str, offers: Mapping[Guarantee, Claim]) -> Man
         on_unauthorised=OnUnauthorised.IGNORE,
         requires=(REQUIRES,),
         lanes=("virtual", "wall"),
+        examples=EXAMPLES_APART,
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.adapter import Adapter, LaneName
 from harness.catalog import Plugin
 from harness.cli.errors import UserError
-from harness.explore.conformance import EXAMPLES, EXAMPLES_IN_REAL_TIME, RealTime
+from harness.explore.conformance import EXAMPLES_IN_REAL_TIME, RealTime
 from harness.trace import Trace
 
 if TYPE_CHECKING:
@@ -35,10 +35,13 @@ class Playing:
             found |= real_time.traces
         return found
 
-    def examples(self, wanted: int | None, played: Iterable[str]) -> int:
-        """Return how many plans a scenario are tried, those of real time where nothing else is ``played``."""
+    def examples(self, wanted: int | None, played: Iterable[str]) -> int | None:
+        """Return how many plans a scenario are tried, those of real time where nothing else is ``played``.
+
+        None means as many as each adapter says.
+        """
         simulated = any(name not in self.real_time for name in played)
-        return wanted or (EXAMPLES if simulated else EXAMPLES_IN_REAL_TIME)
+        return wanted or (None if simulated else EXAMPLES_IN_REAL_TIME)
 
 
 def choose_lanes(

@@ -93,7 +93,8 @@ def run(request: Request, onlooker: Onlooker | None = None) -> int:
     folder = new_run_folder(request.runs_folder)
     result, recorded = _result(adapters, line, scenarios, request, playing, onlooker)
     if request.update_expectations and not result.interrupted:
-        strikes = result.examples >= EXAMPLES and not playing.real_time
+        tried = [request.examples or it.value.manifest.examples for it in adapters]
+        strikes = min(tried) >= EXAMPLES and not playing.real_time
         renewed = bring_up_to_date(adapters, result.adapters, strikes=strikes)
         result = replace(result, adapters=tuple(renewed))
     kept = fill(folder, result, catalog, recorded)
@@ -171,7 +172,8 @@ def _result(
     )
     if onlooker is not None:
         names = [it.name for it in scenarios]
-        onlooker.began([it.name for it in adapters], [*line.apart], names, options.examples)
+        examples = options.examples or EXAMPLES
+        onlooker.began([it.name for it in adapters], [*line.apart], names, examples)
     try:
         with interrupts() as interrupt:
             with progress_on(Console(stderr=True)) as progress:

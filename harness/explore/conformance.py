@@ -61,7 +61,8 @@ EXAMPLES_IN_REAL_TIME: Final = 3
 class Options:
     """What a conformance run is asked to do."""
 
-    examples: int = EXAMPLES
+    examples: int | None = EXAMPLES
+    """Plans a scenario; None: as many as each adapter's manifest says."""
     seed: int | None = None
     database: Path | None = None
     use_expectations: bool = True
@@ -69,6 +70,10 @@ class Options:
     """Whether all scenarios run, so that an offered property that none exercises is inconclusive."""
     real_time: "Mapping[str, RealTime]" = field(default_factory=dict)
     """By name, the adapters whose runs take real time: their plans are sampled and not shrunk."""
+
+    def examples_of(self, adapter: Adapter) -> int:
+        """Return how many plans of each scenario an adapter is tried with in virtual time."""
+        return self.examples or adapter.manifest.examples
 
     def lane_of(self, adapter: str) -> LaneName:
         """Return the lane in which an adapter is played."""
@@ -122,7 +127,7 @@ def check(
         if interrupted:
             break
     names = tuple(scenario.name for scenario in scenarios)
-    return Result(options.seed, options.examples, names, tuple(results), interrupted)
+    return Result(options.seed, options.examples or EXAMPLES, names, tuple(results), interrupted)
 
 
 def _expected(plugin: Plugin[Adapter], options: Options, ledger: _Ledger) -> Mapping[str, Expected]:
@@ -131,7 +136,7 @@ def _expected(plugin: Plugin[Adapter], options: Options, ledger: _Ledger) -> Map
         return {}
     known = read_expectations(plugin.path.parent / FILE_NAME).of(plugin.name)
     simulated = plugin.name not in options.real_time
-    full = options.every_scenario and simulated and options.examples >= EXAMPLES
+    full = options.every_scenario and simulated and options.examples_of(plugin.value) >= EXAMPLES
     return known if full else {it: entry for it, entry in known.items() if it in ledger.counterexamples}
 
 
@@ -145,8 +150,8 @@ def _run_scenario(
     name = adapter.manifest.name
     offered = {it.id for it in PROPERTIES.values() if it.guarantee in adapter.manifest.offers}
     known = {it for it in scenario.properties if it not in offered} | ledger.counterexamples.keys()
-    progress.scenario_started(name, scenario.name, options.examples)
-    budget = Budget(options.examples, options.seed, options.database)
+    progress.scenario_started(name, scenario.name, options.examples_of(adapter))
+    budget = Budget(options.examples_of(adapter), options.seed, options.database)
 
     def on_run(tally: Tally) -> None:
         progress.ran(name, scenario.name, tally.runs, tally.violations.total(), tally.fired)
