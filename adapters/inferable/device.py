@@ -123,13 +123,17 @@ class ApproverDevice:
                 continue
             timeline = await api.get(f"{self._cluster}/runs/{run['id']}/timeline")
             for job in timeline.body["jobs"] if timeline.status == 200 else ():  # noqa: PLR2004 - OK
-                if job["approvalRequested"] and job["approved"] is None:
-                    yield await self._card(api, job["id"])
+                asks = job["approvalRequested"] and job["approved"] is None
+                if asks and (card := await self._card(api, job["id"])) is not None:
+                    yield card
 
-    async def _card(self, api: Connection, job_id: str) -> Card:
+    async def _card(self, api: Connection, job_id: str) -> Card | None:
+        """Return what a call asks, None to somebody who may no longer read it."""
         if job_id not in self._cards:
-            job = (await api.get(f"{self._cluster}/calls/{job_id}")).body
-            context = job["context"]
+            answered = await api.get(f"{self._cluster}/calls/{job_id}")
+            if answered.status != 200:  # noqa: PLR2004 - OK
+                return None
+            job, context = answered.body, answered.body["context"]
             call = CallId(context["call"])
             self._cards[job_id] = Card(RequestId(job_id), context["tool"], job["targetArgs"], call)
         return self._cards[job_id]
