@@ -73,15 +73,23 @@ def _group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PROJECT, name))
 
 
-@nox.session(python=_interpreters())
+INTERPRETERS = _interpreters()
+
+
+@nox.session(python=INTERPRETERS)
 def tests(session: nox.Session) -> None:
     """Run the test suite, benchmarks apart; what follows ``--`` goes to pytest.
 
-    What the built-in adapters wrap is installed once into .hitl/envs and used by every interpreter.
+    What the built-in adapters wrap is installed once into .hitl/envs and used by every interpreter. Tests
+    marked ``once``, which take minutes to try a browser or Node more than Python, run on the oldest of the
+    interpreters that are here, unless a part of the suite is asked for.
     """
     session.install(".[ably,bench]", *_group("test"))
     session.run("hitl", "adapter", "install", "--all", env={"HITL_ENVS": str(ENVS)})
-    session.run("pytest", "-n", "auto", "--benchmark-disable", "--ignore=tests/bench", *session.posargs)
+    others = () if session.posargs or session.python == INTERPRETERS[0] else ("-m", "not once")
+    session.run(
+        "pytest", "-n", "auto", "--benchmark-disable", "--ignore=tests/bench", *others, *session.posargs
+    )
 
 
 @nox.session

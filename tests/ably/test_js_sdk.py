@@ -20,6 +20,8 @@ from harness.ably.listener import Listener
 from harness.ably.server import Server
 from tests.ably.wire import APP, KEY
 
+pytestmark = pytest.mark.once
+
 SDK: Final = "ably@2.28.0"
 SCRIPT: Final = Path(__file__).with_name("js_sdk.cjs")
 TIMEOUT_S: Final = 60

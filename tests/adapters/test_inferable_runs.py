@@ -38,6 +38,8 @@ from harness.run import Run, execute, judge_run
 from harness.trace import BodyEntered, DecisionTaken, EffectExecuted, OutcomeReported, ReceiptGiven
 from tests.prerequisites import require_installed
 
+pytestmark = pytest.mark.once
+
 BY_NAME = {adapter.manifest.name: adapter for adapter in ADAPTERS}
 VENDOR, RETRYING = BY_NAME["inferable"], BY_NAME["inferable-retrying"]
 HARDENED = BY_NAME["inferable-hardened"]

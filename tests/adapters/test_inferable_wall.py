@@ -18,6 +18,8 @@ from tests.prerequisites import require_installed
 
 pytest.importorskip("ably")
 
+pytestmark = pytest.mark.once
+
 BY_NAME = {adapter.manifest.name: adapter for adapter in ADAPTERS}
 CALL = CallId("c1")
 

@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.reports.sample import rendered, sample_run
 
+pytestmark = pytest.mark.once
+
 GOLDENS: Final = Path(__file__).parent / "goldens"
 SIZES: Final = {"desktop": (1280, 900), "phone": (390, 844)}
 SCALE: Final = 8

@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.reports.sample import HOSTILE, rendered, sample_run
 
+pytestmark = pytest.mark.once
+
 DESKTOP: Final = (1280, 900)
 PHONE: Final = (390, 844)
 PATIENCE_MS: Final = 60_000

@@ -14,6 +14,8 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+pytestmark = pytest.mark.once
+
 DESKTOP: Final = (1280, 900)
 PHONE: Final = (390, 844)
 PATIENCE_MS: Final = 60_000

@@ -18,6 +18,8 @@ from harness.trace import AdapterFailed, OutcomeReported, ReceiptGiven, RequestP
 from tests.stdio.ably_runs import PHONE, PLANS, SDK, adapter_with, digested, plan_of
 from tests.stdio.stepping import installed
 
+pytestmark = pytest.mark.once
+
 TIMEOUT_S: Final = 300
 ROOT: Final = Path(__file__).parent.parent.parent
 
