@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from harness.adapter import LaneName
+from harness.adapter import Claim, LaneName
 from harness.model import Level
 from harness.plan import Plan
 from harness.properties import Finding, Status
@@ -82,6 +82,8 @@ class Verdict:
     counterexample: Counterexample | None = None
     expected: Expected | None = None
     """The entry of the expectations file about this property, if there is one."""
+    claim: Claim | None = None
+    """The sentence that promises a property that is violated, as the adapter quotes it."""
 
     @builtins.property
     def surprising(self) -> bool:

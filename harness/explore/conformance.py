@@ -300,4 +300,5 @@ def _verdict(manifest: Manifest, prop: Property, ledger: _Ledger, expected: Expe
         note=note,
         counterexample=counterexample,
         expected=expected,
+        claim=manifest.offers.get(prop.guarantee) if status is Status.VIOLATED else None,
     )

@@ -1,8 +1,8 @@
 """Building environments: a virtual environment from a requirements file, ``node_modules`` from a lock, Node.
 
 Owns the steps and their order. A part is built beside its place and renamed into it when it is complete, so
-that whatever ends an installation leaves the former part or none. Package registries, asked by pip and npm,
-are the only network.
+that whatever ends an installation leaves the former part or none; what was begun is removed by the next one.
+Package registries, asked by pip and npm, are the only network.
 """
 
 import importlib.util
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.adapter import NpmRequires, Requires
+from harness.install.abandoned import own_prefix, remove_abandoned
 from harness.install.folders import NODE_LOCK, Part, State, node_part, part_of
 from harness.install.node import find_node
 from harness.install.standing import Where, locked_version, python_in, standing
@@ -25,6 +26,7 @@ from harness.install.steps import NPM_CI, PIP_INSTALL, InstallError, run_step
 
 Say = Callable[[str], None]
 
+_BUILDING: Final = ".building-"
 _DISTRIBUTION: Final = "hitl-harness"
 
 
@@ -61,7 +63,9 @@ def _build(part: Part, what: str, fill: Callable[[Path], None], say: Say) -> Non
     home = part.folder.parent
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".building-", dir=home, ignore_cleanup_errors=True) as aside:
+        remove_abandoned(home, _BUILDING)
+        prefix = own_prefix(_BUILDING)
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=home, ignore_cleanup_errors=True) as aside:
             fresh = Path(aside) / part.folder.name
             fresh.mkdir()
             fill(fresh)

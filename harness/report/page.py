@@ -51,6 +51,8 @@ def violation_block(violation: Violation, width: int) -> Iterator[Line]:
     )
     yield from _labelled("finding", counterexample.finding.sentence, width)
     yield from _labelled("promise", violation.statement, width)
+    if verdict.claim is not None:
+        yield from _labelled("claim", f'"{verdict.claim.sentence}" {verdict.claim.link}'.strip(), width)
     yield from _labelled("plan", plan_sentence(counterexample.plan, violation.trace), width)
     compared = comparison(violation, ROWS_IN_TEXT)
     yield from _labelled("nearest", nearest_sentence(violation, compared), width)
