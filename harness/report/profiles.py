@@ -85,7 +85,8 @@ def _worst(offered: Sequence[Verdict]) -> Standing:
     statuses = [verdict.status for verdict in offered]
     if Status.INCONCLUSIVE in statuses:
         return Standing.INCONCLUSIVE
-    return Standing.KNOWN if Status.VIOLATED in statuses else Standing.CONFORMANT
+    known = Status.VIOLATED in statuses or any(verdict.expected is not None for verdict in offered)
+    return Standing.KNOWN if known else Standing.CONFORMANT
 
 
 def summary_line(adapter: AdapterResult) -> str:

@@ -12,6 +12,7 @@ import xmlschema
 from harness.model import Level
 from harness.properties import Status
 from harness.report import FinishedRun
+from harness.report.profiles import Standing, standings
 from harness.results import AdapterResult, Expected, Verdict
 from tests.reports.sample import HOSTILE, rendered, sample_run, sample_trace
 
@@ -147,3 +148,13 @@ def test_a_badge_says_what_the_worst_verdict_says() -> None:
     }
     calm = json.loads(rendered("badges", sample_run())["badges/calm-core.json"])
     assert (calm["message"], calm["color"]) == ("conformant", "brightgreen")
+
+
+def test_a_known_violation_that_was_not_drawn_makes_no_profile_conformant() -> None:
+    whole = sample_run().result.adapters[0]
+    undrawn = Expected("proven by a test", seldom=True)
+    verdicts = tuple(
+        replace(it, status=Status.HOLDS, counterexample=None, expected=undrawn) for it in whole.verdicts
+    )
+    told = {it.standing for it in standings(replace(whole, verdicts=verdicts)) if it.offered}
+    assert told == {Standing.KNOWN}
