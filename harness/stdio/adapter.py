@@ -146,9 +146,13 @@ class StdioImplementation:
         ends = [session.close() for session in self._sessions.values()]
         results = await asyncio.gather(*ends, return_exceptions=True)
         self.folders.remove()
-        faults = [it for it in results if isinstance(it, BaseException)]
+        for it in results:
+            if isinstance(it, BaseException) and not isinstance(it, AdapterFault):
+                raise it
+        ended = zip(self._sessions, results, strict=True)
+        faults = [f"{host}: {it}" for host, it in ended if isinstance(it, AdapterFault)]
         if faults:
-            raise faults[0]
+            raise AdapterFault("; ".join(faults))
         if is_virtual():
             self.adapter.stock.fill(len(self._sessions))
         else:

@@ -180,7 +180,8 @@ class Session:
         if not asked_to:
             waiting = ", ".join(self._peer.unanswered)
             during = f" while {waiting} waited for an answer" if waiting else ""
-            self._desk.failed("process", f"{how}{during}{self._last_words()}")
+            where = "close" if self._closing else "process"
+            self._desk.failed(where, f"{how}{during}{self._last_words()}")
         self._over(how)
 
     def _take(self, it: Received) -> None:

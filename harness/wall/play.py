@@ -32,6 +32,7 @@ from harness.wall.stillness import (
     SETTLED_APART,
     UNDECIDED,
     UNDECIDED_APART,
+    Span,
     Watch,
 )
 from harness.world.agents import AgentSide, GatedCall
@@ -55,12 +56,22 @@ def execute_in_real_time(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
     return asyncio.run(play(adapter, plan, lane))
 
 
-async def play(adapter: Adapter, plan: Plan, lane: Lane) -> Run:
-    """Play ``plan``, made small, on the running loop; several runs may share one loop."""
-    return await play_as_planned(adapter, small(plan, own_service=lane.own_service), lane)
+async def play(adapter: Adapter, plan: Plan, lane: Lane, *, apart: Span = UNDECIDED_APART) -> Run:
+    """Play ``plan``, made small, on the running loop; several runs may share one loop.
+
+    ``apart`` is how long nothing stirs, where hosts are processes of their own, before the run is over.
+    """
+    return await play_as_planned(adapter, small(plan, own_service=lane.own_service), lane, apart=apart)
 
 
-async def play_as_planned(adapter: Adapter, plan: Plan, lane: Lane, guests: Guests | None = None) -> Run:
+async def play_as_planned(
+    adapter: Adapter,
+    plan: Plan,
+    lane: Lane,
+    guests: Guests | None = None,
+    *,
+    apart: Span = UNDECIDED_APART,
+) -> Run:
     """Play ``plan`` as it is, at its own pace; it may deviate only as real time can.
 
     ``guests`` take part beside the people of the plan. Raises LaneError where the lane cannot be used.
@@ -72,7 +83,7 @@ async def play_as_planned(adapter: Adapter, plan: Plan, lane: Lane, guests: Gues
         stage = WallStage(asyncio.get_running_loop())
         recorder = ShownRecorder(lambda: stage.now_ns, guests=guests)
         try:
-            plan = await _play(_world(adapter, plan, identity, site, stage, recorder), guests)
+            plan = await _play(_world(adapter, plan, identity, site, stage, recorder), guests, apart)
         except AdapterStartError as error:
             recorder.add(AdapterFailed(0, WORLD, "open", str(error)))
         finally:
@@ -155,7 +166,7 @@ def _world(
     return _World(cast, stage, recorder, boundary, agents, devices, faults, crowd, vendor, watch)
 
 
-async def _play(world: _World, guests: Guests | None) -> Plan:
+async def _play(world: _World, guests: Guests | None, apart: Span) -> Plan:
     """Play from the first boot to the last look; returns the plan without what could not be done here."""
     await _bring_up(world)
     faults, stage = world.faults, world.stage
@@ -169,11 +180,10 @@ async def _play(world: _World, guests: Guests | None) -> Plan:
     if guests is not None:
         await guests.take_part(world.devices, faults.proxy)
     everything = stage.env.all_of([*(it.ended for it in calls.values()), *people])
-    apart = world.apart
-    span = UNDECIDED_APART if apart else UNDECIDED
+    span = apart if world.apart else UNDECIDED
     await world.watch.wait(lambda: everything.processed, span, for_people=True)
     faults.heal()
-    await world.watch.wait(lambda: False, SETTLED_APART if apart else SETTLED, for_people=False)
+    await world.watch.wait(lambda: False, SETTLED_APART if world.apart else SETTLED, for_people=False)
     await _read_last(world)
     return plan
 

@@ -29,7 +29,10 @@ from harness.trace import (
 )
 from harness.wall.lanes import Lane
 from harness.wall.play import play
+from harness.wall.stillness import Span
 
+_PATIENCE: Final = Span(still_s=8.0, chatty_s=10.0)
+"""A card that no service's traffic announces is waited for less long than in a run that judges."""
 _CALL: Final = CallId("c1")
 _PHONE: Final = HostName("alice-phone")
 
@@ -65,14 +68,24 @@ class Tried:
 async def try_out(adapter: Adapter, lane: Lane) -> list[Tried]:
     """Try every step, the later ones all at once; they are skipped where nothing even comes up."""
     first, *rest = STEPS
-    up = await _tried(first, adapter, lane)
+    up, closed = _apart(await _tried(first, adapter, lane))
     if up.findings:
-        return [up, *(Tried(step.name, skipped=f"{first.name} first") for step in rest)]
-    return [up, *await asyncio.gather(*(_tried(step, adapter, lane) for step in rest))]
+        return [up, closed, *(Tried(step.name, skipped=f"{first.name} first") for step in rest)]
+    played = _Unclosed(adapter) if closed.findings else adapter
+    return [up, closed, *await asyncio.gather(*(_tried(step, played, lane) for step in rest))]
+
+
+def _apart(tried: Tried) -> tuple[Tried, Tried]:
+    """Return what was found of the first step, and of its end."""
+    ends = tuple(it for it in tried.findings if it.do == _CLOSING[1])
+    others = tuple(it for it in tried.findings if it not in ends)
+    if others and not ends:
+        return tried, Tried("closes in good order", skipped=f"{tried.name} first")
+    return Tried(tried.name, others), Tried("closes in good order", ends)
 
 
 async def _tried(step: Step, adapter: Adapter, lane: Lane) -> Tried:
-    run = await play(_Canceller(adapter) if step.cancels else adapter, step.plan, lane)
+    run = await play(_Canceller(adapter) if step.cancels else adapter, step.plan, lane, apart=_PATIENCE)
     failures = [_of_failure(it) for it in run.failures]
     return Tried(step.name, tuple(dict.fromkeys(failures or step.judge(run))))
 
@@ -80,6 +93,10 @@ async def _tried(step: Step, adapter: Adapter, lane: Lane) -> Tried:
 # -- what is wrong
 
 _STDOUT: Final = "standard output carries the contract: one JSON object a line, UTF-8, nothing else"
+_CLOSING: Final = (
+    "a process that does not end by itself is killed, and loses what it had not written",
+    'answer close with {"id": ..., "ok": null}, then exit with code 0, within 20 s each',
+)
 _ADVICE: Final[Mapping[str, tuple[str, str]]] = {
     "line: not-json": (_STDOUT, "print to standard error; turn off banners of libraries"),
     "line: not-utf8": (_STDOUT, "encode as UTF-8; bytes travel as base64 text"),
@@ -95,6 +112,7 @@ _ADVICE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "line: answered-twice": ("the second answer contradicts the first", "answer each command once"),
     "line: ask-twice": ("the answer could belong to either", "give every ask an id of its own"),
+    "close": _CLOSING,
     "process": (
         "a process that is gone is a host that is down, and no plan says so",
         "read the last lines of standard error above; exit only after close",
@@ -222,6 +240,34 @@ STEPS: Final = (
         _came_back,
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Unclosed:
+    """The adapter, whose processes are killed at the end: they are known not to close."""
+
+    inner: Adapter
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.inner.manifest
+
+    def open(self, environment: Environment) -> Implementation:
+        return _UnclosedImplementation(self.inner.open(environment))
+
+
+@dataclass(frozen=True, slots=True)
+class _UnclosedImplementation:
+    inner: Implementation
+
+    async def boot_agent(self, machine: Machine) -> Agent:
+        return await self.inner.boot_agent(machine)
+
+    async def join_device(self, machine: Machine, owner: Person) -> Device:
+        return await self.inner.join_device(machine, owner)
+
+    async def close(self) -> None:
+        return
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,16 @@ def test_a_card_that_no_screen_shows_is_explained(hitl: Hitl, tmp_path: Path) ->
     assert done.code == 1
 
 
+def test_a_process_that_does_not_end_well_is_told_and_the_rest_is_tried(hitl: Hitl, tmp_path: Path) -> None:
+    text = (ANSWERING % (HELLO, 'ok = {"status": "executed"}')).replace("sys.exit(0)", "sys.exit(3)")
+    done = hitl("adapter", "check", script(tmp_path, text))
+    assert "✗ closes in good order" in done.out
+    assert "agent: close: exited with code 3" in done.out
+    assert "then exit with code 0" in " ".join(done.out.split())
+    assert "✗ an approved call" in done.out
+    assert done.code == 1
+
+
 def test_a_process_that_dies_at_boot_ends_the_trial_with_its_last_words(hitl: Hitl, tmp_path: Path) -> None:
     text = (ANSWERING % (HELLO, "ok = None")).replace(
         'elif said["do"] == "pending"', 'elif said["do"] == "boot": sys.exit("no licence")\n    elif 0'
