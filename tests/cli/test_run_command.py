@@ -178,7 +178,7 @@ def test_an_offered_promise_that_nothing_exercised_is_inconclusive_unless_allowe
 def test_an_interrupt_leaves_a_usable_run_folder(
     hitl: Hitl, plugin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_self: LineProgress, _adapter: str, _scenario: str, runs: int, _violations: int) -> None:
+    def interrupt(_self: LineProgress, _adapter: str, _scenario: str, runs: int, *_: object) -> None:
         if runs == 4:
             raise KeyboardInterrupt
 
@@ -221,7 +221,7 @@ def test_run_folders_are_numbered_and_never_written_over(hitl: Hitl, plugin: str
         hitl("run", "forgetful", "--plugin", plugin, *ROLES)
     assert sorted(path.name for path in Path(".hitl/runs").iterdir()) == ["001", "002"]
     names = sorted(path.name for path in Path(".hitl/runs/002").iterdir())
-    assert names == ["forgetful-P9", "result.json"]
+    assert names == ["environment.json", "forgetful-P9", "result.json"]
 
 
 def test_a_page_fits_eighty_columns_but_for_commands(

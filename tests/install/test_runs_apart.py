@@ -50,7 +50,7 @@ def test_adapters_whose_packages_exclude_each_other_stand_in_one_matrix(toy: Hit
     assert all(row["runs"] >= 8 and not row["failures"] for row in rows), rows
     assert done.code == 1, "the toys believe everybody"
     folders = {path.name for path in Path(".hitl/runs/001").iterdir()}
-    assert folders == {"result.json", "toy-one-P9", "toy-two-P9"}
+    assert folders == {"environment.json", "result.json", "toy-one-P9", "toy-two-P9"}
     assert not list(Path(".hitl").glob("worker-*")), "workers leave nothing behind"
 
 
