@@ -1,8 +1,10 @@
 """Plan-level shrinking: what is dropped, what stays, and that it ends."""
 
+from adapters.reference import ADAPTERS
 from harness.casting import call, person
 from harness.deviations import CrashAtTime, DelayMessage, Deviation, DoubleTap
 from harness.explore.shrink import shrink, size
+from harness.explore.trials import Trials
 from harness.model import CallId, HostName, PersonId
 from harness.plan import MS, SECOND, AnswerSpec, Plan
 
@@ -52,3 +54,12 @@ def test_a_plan_that_cannot_shrink_stays_as_it_is() -> None:
 def test_a_shrunk_plan_is_never_larger() -> None:
     plan = a_plan(*NOISE, TAP)
     assert size(shrink(plan, lambda _: True)) <= size(plan)
+
+
+def test_what_costs_too_many_runs_is_left_as_it_is() -> None:
+    trials = Trials(ADAPTERS[0], "P1", runs_max=1)
+    first, second = (Plan("x", (), (), seed=number) for number in (1, 2))
+    assert trials.affords(first)
+    trials.of(first)
+    assert trials.affords(first)
+    assert not trials.affords(second)

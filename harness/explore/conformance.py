@@ -55,6 +55,7 @@ EXAMPLES: Final = 100
 """Plans a scenario, by default; every expectation that ships is found within them."""
 EXAMPLES_IN_REAL_TIME: Final = 3
 """The same where runs take real time."""
+_SHRINKING_PER_EXAMPLE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ def _run_scenario(
     offered = {it.id for it in PROPERTIES.values() if it.guarantee in adapter.manifest.offers}
     known = {it for it in scenario.properties if it not in offered} | ledger.counterexamples.keys()
     progress.scenario_started(name, scenario.name, options.examples_of(adapter))
-    budget = Budget(options.examples_of(adapter), options.seed, options.database)
+    shrinking = _shrinking(adapter.manifest)
+    budget = Budget(options.examples_of(adapter), options.seed, options.database, shrinking)
 
     def on_run(tally: Tally) -> None:
         progress.ran(name, scenario.name, tally.runs, tally.violations.total(), tally.fired)
@@ -167,7 +169,7 @@ def _run_scenario(
         ledger.failures.extend(text for text in tally.failures.values() if text not in ledger.failures)
     for property_id in sorted(tally.smallest.keys() - known, key=_order):
         progress.shrinking(name, property_id)
-        trials = Trials(adapter, property_id)
+        trials = Trials(adapter, property_id, shrinking)
         smallest = finish(trials, tally.smallest[property_id])
         ledger.counterexamples[property_id] = Counterexample(
             scenario=scenario.name,
@@ -179,6 +181,11 @@ def _run_scenario(
         )
         _show(progress, adapter, property_id, ledger.counterexamples[property_id])
     progress.scenario_done(name, scenario.name, tally.runs, tally.violations.total())
+
+
+def _shrinking(manifest: Manifest) -> int | None:
+    """Return how many runs a counterexample is worth: few where each takes a good part of a second."""
+    return None if manifest.examples >= EXAMPLES else _SHRINKING_PER_EXAMPLE * manifest.examples
 
 
 def _sample_scenarios(

@@ -31,7 +31,8 @@ def nearest_passing(trials: Trials, plan: Plan) -> Plan | None:
     left = _TRIED_MAX
     for distance in (_one_change(plan), _two_dropped(plan), iter((plan.but(),))):
         candidates = tuple(islice(_sound(plan, distance), left))
-        passing = [candidate for candidate in candidates if trials.of(candidate).passes]
+        affordable = filter(trials.affords, candidates)
+        passing = [candidate for candidate in affordable if trials.of(candidate).passes]
         if passing:
             return max(passing, key=lambda candidate: _likeness(trials, plan, candidate))
         left -= len(candidates)

@@ -89,6 +89,8 @@ class Budget:
     examples: int
     seed: int | None = None
     database: Path | None = None
+    shrinking: int | None = None
+    """How many further runs shrinking may take; None: as many as it wants."""
 
 
 _UNTIMED: Final = (HealthCheck.too_slow,)
@@ -128,6 +130,9 @@ def search(
         return broken_by[text]
 
     def fail_on_violation(plan: Plan) -> None:
+        spent = budget.shrinking is not None and len(broken_by) >= drawn + budget.shrinking
+        if spent and plan_json(plan) not in broken_by:
+            return
         for property_id, finding in broken(plan).items():
             if property_id not in known:
                 raise _violated(property_id)(finding.sentence)
@@ -139,6 +144,7 @@ def search(
     database = budget.database if budget.seed is None else None
     with paced() as run_done:
         _drive(run_only, scenario, budget.examples, seed, None)
+        drawn = len(broken_by)
         if database is not None or tally.smallest.keys() - set(known):
             _drive(fail_on_violation, scenario, budget.examples, seed, database)
 
@@ -178,5 +184,8 @@ def _drive(
 
 def finish(trials: Trials, smallest: Smallest) -> Smallest:
     """Return the violation with its plan shrunk as far as the plan-level shrinker gets."""
-    plan = shrink(smallest.plan, lambda candidate: trials.of(candidate).finding is not None)
+    plan = shrink(
+        smallest.plan,
+        lambda candidate: trials.affords(candidate) and trials.of(candidate).finding is not None,
+    )
     return Smallest(plan, trials.of(plan).finding or smallest.finding, smallest.found_after)

@@ -37,12 +37,18 @@ class Trials:
 
     adapter: Adapter
     property_id: str
+    runs_max: int | None = None
+    """How many runs may be spent; None: as many as are asked for."""
     seen: dict[str, Trial] = field(default_factory=dict)
 
     @property
     def played(self) -> int:
         """How many runs this took."""
         return len(self.seen)
+
+    def affords(self, plan: Plan) -> bool:
+        """Return whether it can still be told what ``plan`` shows."""
+        return self.runs_max is None or self.played < self.runs_max or plan_json(plan) in self.seen
 
     def of(self, plan: Plan) -> Trial:
         """Return what ``plan`` shows; it is played where it was not yet."""
