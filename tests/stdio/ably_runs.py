@@ -37,7 +37,7 @@ def plan_of(*deviations: Deviation, think_ns: int = SECOND) -> Plan:
 PLANS: Final[Mapping[str, Plan]] = {
     "calm": plan_of(),
     "reset": plan_of(ResetLink(PHONE, SERVICE_HOST, SECOND // 2)),
-    "cut": plan_of(CutLink(PHONE, SERVICE_HOST, SECOND // 2, 30 * SECOND)),
+    "cut": plan_of(CutLink(PHONE, SERVICE_HOST, SECOND // 2, 10 * SECOND)),
     "shuffled": plan_of(SeededSchedule(3)),
     "crashed": plan_of(CrashAtTime(PHONE, SECOND // 2, SECOND // 4)),
     "agent crashed": plan_of(CrashAtTime(AGENT_HOST, SECOND // 2, SECOND // 4)),
