@@ -10,7 +10,7 @@ PLUGIN: Final = Path(__file__).parent / "plugins" / "toys.py"
 
 
 def wheel(folder: Path, package: str, version: str) -> Path:
-    """Make a wheel of a package that knows its version; returns the file."""
+    """Make a wheel of a package that knows its version, the same bytes at any time; returns the file."""
     module = package.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     files = {
@@ -23,7 +23,7 @@ def wheel(folder: Path, package: str, version: str) -> Path:
     file = folder / f"{module}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(file, "w") as archive:
         for name, text in {**files, f"{info}/RECORD": record}.items():
-            archive.writestr(name, text)
+            archive.writestr(zipfile.ZipInfo(name), text)  # ZipInfo's own date, not the clock's
     return file
 
 
